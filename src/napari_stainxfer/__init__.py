@@ -1,0 +1,1 @@
+"""Few-shot stain transfer for histology slides."""
