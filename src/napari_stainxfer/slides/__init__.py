@@ -1,5 +1,8 @@
 """Slides: RGB pixels at a known um/px, opened, read and written."""
 
 from napari_stainxfer.slides.box import Box
+from napari_stainxfer.slides.opening import SUFFIXES, open_slide
+from napari_stainxfer.slides.slide import Slide
+from napari_stainxfer.slides.source import RGB, Facts, Level, PixelSource
 
-__all__ = ["Box"]
+__all__ = ["RGB", "SUFFIXES", "Box", "Facts", "Level", "PixelSource", "Slide", "open_slide"]

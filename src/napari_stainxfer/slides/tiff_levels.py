@@ -1,0 +1,104 @@
+"""Find the slide among the images of a TIFF file, and refuse what cannot be one."""
+
+from __future__ import annotations
+
+import numpy as np
+import tifffile
+
+from napari_stainxfer.errors import SlideError
+
+_RGB_LIKE = (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR)
+
+
+def find_levels(
+    tiff: tifffile.TiffFile, name: str
+) -> tuple[tifffile.TiffPageSeries, list[tifffile.TiffPage]]:
+    """Return the largest 8-bit RGB image of a file and its levels as pages, finest first.
+
+    Raises
+    ------
+    SlideError
+        If no image of the file is 8-bit RGB, or the file ends before its pixels do.
+    """
+    series = [s for s in tiff.series if s.keyframe is not None and s.keyframe.imagewidth > 0]
+    if not series:
+        raise SlideError(f"{name} holds no image")
+    usable = [s for s in series if not _fault(s)]
+    if not usable:
+        largest = max(series, key=_area)
+        raise SlideError(
+            f"{name} is {_fault(largest)}, but a slide must be 8-bit RGB; convert or export it first"
+        )
+    main = max(usable, key=_area)
+    pages = [page for page in (_focal_page(level) for level in main.levels) if page is not None]
+    pages = [page for page in pages if not _page_fault(page)]
+    _refuse_cut_short(tiff, pages, name)
+    return main, pages
+
+
+def find_associated(tiff: tifffile.TiffFile, main: tifffile.TiffPageSeries) -> dict[str, tifffile.TiffPage]:
+    """Return the other RGB images of a file by lower-case name (label, macro, thumbnail)."""
+    found: dict[str, tifffile.TiffPage] = {}
+    for number, series in enumerate(tiff.series):
+        page = _focal_page(series)
+        if series is main or page is None or _fault(series):
+            continue
+        name = (series.name or f"image {number}").lower()
+        found[name if name not in found else f"{name} {number}"] = page
+    return found
+
+
+def _area(series: tifffile.TiffPageSeries) -> int:
+    return int(series.keyframe.imagewidth) * int(series.keyframe.imagelength)
+
+
+def _focal_page(level: tifffile.TiffPageSeries) -> tifffile.TiffPage | None:
+    """Return the page of a level: the middle one of a focus stack."""
+    pages = level.pages
+    page = pages[len(pages) // 2]
+    return None if page is None else page.aspage()
+
+
+def _fault(series: tifffile.TiffPageSeries) -> str:
+    axes = series.axes
+    if "C" in axes and series.shape[axes.index("C")] > 1:
+        return "an image of separate channels, as in fluorescence"
+    return _page_fault(series.keyframe)
+
+
+def _page_fault(page: tifffile.TiffPage) -> str:
+    """Say what is wrong with a page as brightfield RGB, or nothing."""
+    photometric = page.photometric
+    if page.dtype is None or page.dtype.kind == "f":
+        return "not made of 8-bit whole numbers"
+    if page.dtype != np.uint8 or page.bitspersample != 8:
+        return f"{page.bitspersample}-bit"
+    if photometric == tifffile.PHOTOMETRIC.SEPARATED:
+        return "CMYK"
+    if photometric == tifffile.PHOTOMETRIC.PALETTE:
+        return "in palette colours"
+    if page.samplesperpixel < 3:
+        return "grey"
+    if photometric not in _RGB_LIKE or page.samplesperpixel > 4:
+        return f"an image of {page.samplesperpixel} samples a pixel that are not RGB"
+    if photometric == tifffile.PHOTOMETRIC.YCBCR and page.compression not in _DECODED_TO_RGB:
+        return "stored as YCbCr in an unusual compression"
+    return ""
+
+
+_DECODED_TO_RGB = frozenset({6, 7, 33003, 33004, 33005, 33007, 34712, 34892})
+"""JPEG and JPEG 2000: their decoders give RGB whatever the file stores."""
+
+
+def _refuse_cut_short(tiff: tifffile.TiffFile, pages: list[tifffile.TiffPage], name: str) -> None:
+    """Compare where the pixels should end with where the file does."""
+    for page in pages:
+        if not page.dataoffsets:
+            raise SlideError(f"{name} says nothing about where its pixels are; the file is damaged")
+        ends = np.add(page.dataoffsets, page.databytecounts, dtype=np.int64)
+        missing = float(np.mean(ends > tiff.filehandle.size))
+        if missing:
+            raise SlideError(
+                f"{name} is cut short: {max(missing, 0.001):.1%} of a level's pixels lie beyond its end; "
+                "copy or download it again"
+            )
