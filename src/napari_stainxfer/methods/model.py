@@ -1,0 +1,182 @@
+"""A fitted method with its card: what users hold, save and load."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import safetensors
+import torch
+from numpy.typing import NDArray
+from pydantic import ValidationError
+from safetensors.torch import save
+
+from napari_stainxfer.errors import ModelFileError, SlideError
+from napari_stainxfer.files import replacing
+from napari_stainxfer.methods import background
+from napari_stainxfer.methods.card import ModelCard
+from napari_stainxfer.methods.protocol import StainMethod
+from napari_stainxfer.methods.windows import tile_boxes, window
+from napari_stainxfer.slides import Box
+
+_KIND = "napari-stainxfer model 1"
+TILE_PX = 512
+"""Side of the tiles in which images are computed; the fastest of 256 to 2048 px on two CPU cores."""
+
+
+class MethodRecord(NamedTuple):
+    """Where a method lives; imported only when it is needed."""
+
+    name: str
+    module: str
+    attribute: str
+
+
+METHODS: dict[str, MethodRecord] = {
+    name: MethodRecord(name, "napari_stainxfer.methods.neural", "NeuralStyle")
+    for name in ("nst", "nst-ad", "nst-hrnet", "nst-ad-hrnet")
+}
+
+
+class Model:
+    """A fitted stain transfer.
+
+    Attributes
+    ----------
+    method
+        The fitted method.
+    card
+        What it is and what it was fitted on.
+    """
+
+    def __init__(self, method: StainMethod, card: ModelCard) -> None:
+        self.method, self.card = method, card
+
+    def __repr__(self) -> str:
+        """Name, resolution and the slides it saw."""
+        from_, to = (
+            ", ".join(slide.name for slide in side) for side in (self.card.sources, self.card.references)
+        )
+        return f"<Model {self.card.method} at {self.card.mpp:g} um/px: {from_ or '?'} -> {to or '?'}>"
+
+    @property
+    def halo_px(self) -> int:
+        """How far from a pixel :meth:`transform` looks."""
+        return max(self.method.halo_px, background.HALO_PX)
+
+    def to(self, device: str) -> Model:
+        """Compute on ``auto``, ``cpu``, ``cuda`` or ``mps``; returns itself."""
+        self.method.to(device)
+        return self
+
+    def transform(
+        self, image: NDArray[np.uint8], *, glass: background.Glass | None = None, tile_px: int = TILE_PX
+    ) -> NDArray[np.uint8]:
+        """Give an image the reference's stain.
+
+        Parameters
+        ----------
+        image
+            uint8 (H, W, 3), sRGB, at about the um/px of ``card.mpp``.
+        glass
+            The slide's empty glass (R, G, B), 0 to 255, see :func:`measure_glass`; by default that of the
+            slides the model was fitted on. Empty glass is given back byte for byte.
+        tile_px
+            Side of the tiles it is computed in; the result does not depend on it.
+
+        Returns
+        -------
+        uint8 (H, W, 3)
+
+        Raises
+        ------
+        SlideError
+            When the image is not uint8 (H, W, 3).
+        """
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+            raise SlideError(
+                f"transform needs a uint8 RGB image of shape (height, width, 3), not {image.dtype} of shape "
+                f"{image.shape}; convert it first."
+            )
+        out = np.empty_like(image)
+        for box in tile_boxes((image.shape[0], image.shape[1]), tile_px):
+            cut = window(
+                box, (image.shape[0], image.shape[1]), halo_px=self.halo_px, align_px=self.method.align_px
+            )
+            y, x, height, width = cut.read
+            pixels = image[y : y + height, x : x + width][cut.rows][:, cut.columns]
+            out[_slices(box)] = self.transform_window(pixels, glass=glass)[cut.keep]
+        return out
+
+    def transform_window(
+        self, pixels: NDArray[np.uint8], *, glass: background.Glass | None = None
+    ) -> NDArray[np.uint8]:
+        """Transform a window whose halo is already there; what lies within the halo is not exact."""
+        image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
+        weight = background.stained(image, glass or self.card.glass)
+        if not weight.any():
+            return pixels
+        mixed = torch.lerp(image, self.method.transform(image), weight)
+        result: NDArray[np.uint8] = (
+            mixed.clamp_(0, 1).mul_(255).round_().byte()[0].permute(1, 2, 0).contiguous().numpy()
+        )
+        return result
+
+    def to_bytes(self) -> bytes:
+        """The model file's content: safetensors weights with the card as JSON metadata."""
+        tensors, state = self.method.state()
+        card = self.card.model_copy(update={"method_state": dict(state)})
+        weights = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        content: bytes = save(weights, metadata={"kind": _KIND, "card": card.model_dump_json()})
+        return content
+
+    def hash(self) -> str:
+        """SHA-256 of the model file, for provenance."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
+
+    def save(self, path: str | Path) -> None:
+        """Write the one model file, whole or not at all."""
+        target = Path(path)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(target) as temporary:
+                temporary.write_bytes(self.to_bytes())
+        except OSError as error:
+            raise ModelFileError(f"Cannot write {target}: {error.strerror}; choose another place.") from None
+
+
+def load(path: str | Path) -> Model:
+    """Read a model file.
+
+    Raises
+    ------
+    ModelFileError
+        When the file is missing, damaged, not a model, or from a version that this one cannot read.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except FileNotFoundError:
+        raise ModelFileError(f"There is no model file {path}; train one with `stainxfer train`.") from None
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ModelFileError(f"{path} cannot be read as a model ({error}); train it again.") from None
+    if about.get("kind") != _KIND:
+        raise ModelFileError(
+            f"{path} is not a model that this version of napari-stainxfer reads "
+            f"(it says {about.get('kind', 'nothing')!r}, not {_KIND!r}); train it again."
+        )
+    try:
+        card = ModelCard.model_validate_json(about["card"])
+        record = METHODS[card.method]
+        method_class = getattr(import_module(record.module), record.attribute)
+        return Model(method_class.from_state(tensors, card.method_state), card)
+    except (ValidationError, KeyError, RuntimeError):
+        raise ModelFileError(f"{path} is damaged or of another version; train it again.") from None
+
+
+def _slices(box: Box) -> tuple[slice, slice]:
+    return slice(box.y, box.y + box.height), slice(box.x, box.x + box.width)

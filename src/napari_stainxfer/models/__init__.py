@@ -1,0 +1,40 @@
+"""The networks that are trained: two generators and the discriminator."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from napari_stainxfer.models.blocks import batch_norms, fold_batch_norm, settle_batch_norm
+from napari_stainxfer.models.hrnet import HRNetGenerator
+from napari_stainxfer.models.johnson import JohnsonGenerator
+from napari_stainxfer.models.patchgan import PatchDiscriminator
+
+GENERATORS: dict[str, type[HRNetGenerator] | type[JohnsonGenerator]] = {
+    "hrnet": HRNetGenerator,
+    "johnson": JohnsonGenerator,
+}
+
+
+def make_generator(name: str, *, width: int | None = None) -> nn.Module:
+    """Make an untrained generator, of its own default width if none is given.
+
+    Raises
+    ------
+    KeyError
+        For a name that is not in ``GENERATORS``; the message lists those that are.
+    """
+    if name not in GENERATORS:
+        raise KeyError(f"no generator is called {name!r}; there are {', '.join(GENERATORS)}")
+    return GENERATORS[name]() if width is None else GENERATORS[name](width=width)
+
+
+__all__ = [
+    "GENERATORS",
+    "HRNetGenerator",
+    "JohnsonGenerator",
+    "PatchDiscriminator",
+    "batch_norms",
+    "fold_batch_norm",
+    "make_generator",
+    "settle_batch_norm",
+]

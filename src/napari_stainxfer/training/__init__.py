@@ -1,0 +1,25 @@
+"""Settings in, events out: training a generator on patch pairs."""
+
+from napari_stainxfer.training.checkpoint import load_checkpoint, save_checkpoint
+from napari_stainxfer.training.devices import autocast, resolve_device
+from napari_stainxfer.training.events import DoneEvent, EpochEvent, Event, NoticeEvent, StepEvent
+from napari_stainxfer.training.settings import PRESETS, RECIPES, Recipe, TrainingSettings
+from napari_stainxfer.training.trainer import Trainer, TrainingPatches
+
+__all__ = [
+    "PRESETS",
+    "RECIPES",
+    "DoneEvent",
+    "EpochEvent",
+    "Event",
+    "NoticeEvent",
+    "Recipe",
+    "StepEvent",
+    "Trainer",
+    "TrainingPatches",
+    "TrainingSettings",
+    "autocast",
+    "load_checkpoint",
+    "resolve_device",
+    "save_checkpoint",
+]
