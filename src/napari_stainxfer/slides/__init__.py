@@ -4,5 +4,17 @@ from napari_stainxfer.slides.box import Box
 from napari_stainxfer.slides.opening import SUFFIXES, open_slide
 from napari_stainxfer.slides.slide import Slide
 from napari_stainxfer.slides.source import RGB, Facts, Level, PixelSource
+from napari_stainxfer.slides.writing import PyramidWriter, write_pyramid
 
-__all__ = ["RGB", "SUFFIXES", "Box", "Facts", "Level", "PixelSource", "Slide", "open_slide"]
+__all__ = [
+    "RGB",
+    "SUFFIXES",
+    "Box",
+    "Facts",
+    "Level",
+    "PixelSource",
+    "PyramidWriter",
+    "Slide",
+    "open_slide",
+    "write_pyramid",
+]

@@ -53,7 +53,7 @@ class TiffSource:
             self.facts = tiff_facts(self._tiff, series, pages[0])
             self.associated: Mapping[str, Callable[[], RGB]] = {
                 name: lambda page=page: self._whole(page)  # type: ignore[misc]
-                for name, page in find_associated(self._tiff, series).items()
+                for name, page in find_associated(self._tiff, pages).items()
             }
         except SlideError:
             self._tiff.close()

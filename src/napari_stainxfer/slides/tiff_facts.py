@@ -127,7 +127,8 @@ def _akoya(_tiff: tifffile.TiffFile, _series: tifffile.TiffPageSeries, page: tif
 
 
 def _ome(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, _page: tifffile.TiffPage) -> _Known:
-    return dict(read_ome(tiff.ome_metadata or "", series.index))
+    number = next(n for n, other in enumerate(tiff.series) if other is series)
+    return read_ome(tiff.ome_metadata or "", number)
 
 
 def _plain(tiff: tifffile.TiffFile, _series: tifffile.TiffPageSeries, page: tifffile.TiffPage) -> _Known:

@@ -30,22 +30,41 @@ def find_levels(
             f"{name} is {_fault(largest)}, but a slide must be 8-bit RGB; convert or export it first"
         )
     main = max(usable, key=_area)
-    pages = [page for page in (_focal_page(level) for level in main.levels) if page is not None]
+    levels = list(main.levels)
+    if main.kind in _PLAIN:
+        levels += [s for s in usable if s is not main and _is_reduction(s.keyframe, main.keyframe)]
+        levels.sort(key=_area, reverse=True)
+    pages = [page for page in (_focal_page(level) for level in levels) if page is not None]
     pages = [page for page in pages if not _page_fault(page)]
     _refuse_cut_short(tiff, pages, name)
     return main, pages
 
 
-def find_associated(tiff: tifffile.TiffFile, main: tifffile.TiffPageSeries) -> dict[str, tifffile.TiffPage]:
+def find_associated(tiff: tifffile.TiffFile, levels: list[tifffile.TiffPage]) -> dict[str, tifffile.TiffPage]:
     """Return the other RGB images of a file by lower-case name (label, macro, thumbnail)."""
     found: dict[str, tifffile.TiffPage] = {}
+    taken = {page.offset for page in levels}
     for number, series in enumerate(tiff.series):
         page = _focal_page(series)
-        if series is main or page is None or _fault(series):
+        if page is None or page.offset in taken or _fault(series):
             continue
         name = (series.name or f"image {number}").lower()
         found[name if name not in found else f"{name} {number}"] = page
     return found
+
+
+_PLAIN = frozenset({"generic", "uniform", "shaped"})
+
+
+def _is_reduction(page: tifffile.TiffPage, full: tifffile.TiffPage) -> bool:
+    """Whether a page is marked as a smaller version of another; tifffile itself finds only steps of 2 to 4."""
+    if not page.is_reduced or page.is_tiled != full.is_tiled:
+        return False
+    factor = max(full.imagelength / page.imagelength, full.imagewidth / page.imagewidth)
+    return all(
+        abs(big / factor - small) <= 1
+        for big, small in ((full.imagelength, page.imagelength), (full.imagewidth, page.imagewidth))
+    )
 
 
 def _area(series: tifffile.TiffPageSeries) -> int:
