@@ -82,6 +82,7 @@ stage "tests of the window, napari and Qt installed ($napari_env)" \
     xvfb-run -a -s '-screen 0 1600x1000x24 -nolisten tcp' "$VENV/bin/tox" run -e "$napari_env" -- tests/gui
 stage 'every other test, without napari and Qt (core)' tox_run core
 
-printf '\n%s\n' "${TIMES[@]}"
+printf '\n'
+printf '%s\n' "${TIMES[@]}"
 printf '%5d s  in all\n' "$SECONDS"
 [ ${#FAILED[@]} -eq 0 ] || stop "Failed: $(printf '%s; ' "${FAILED[@]}" | sed 's/; $//')"
