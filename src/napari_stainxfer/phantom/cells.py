@@ -10,16 +10,16 @@ from scipy.spatial import cKDTree
 
 from napari_stainxfer.phantom.geometry import Geometry
 from napari_stainxfer.phantom.layout import PROXIMAL
-from napari_stainxfer.phantom.noise import Floats, uniform
+from napari_stainxfer.phantom.noise import Floats, noise_at, uniform
 
 _NUCLEUS_UM = 4.6
-_RED_UM = 5.0
+_RED_UM = 4.2
 _COLUMNS = 1 << 15  # candidate columns a row, for instance numbers
 
 
 @dataclass(frozen=True)
 class Ellipses:
-    """Points (um) with half axes, direction of the long axis and darkness, one entry a cell."""
+    """One entry a cell: place and half axes (um), direction of the long axis, darkness, pallor inside."""
 
     number: NDArray[np.int64]
     y: Floats
@@ -28,6 +28,7 @@ class Ellipses:
     short: Floats
     angle: Floats
     dark: Floats
+    hollow: Floats
 
     def __getitem__(self, pick: NDArray[np.generic]) -> Ellipses:
         return Ellipses(*(getattr(self, name)[pick] for name in self.__dataclass_fields__))
@@ -58,12 +59,12 @@ def nuclei(seed: int, g: Geometry, y0: float, x0: float, y1: float, x1: float) -
 
     in_tuft = tuft > 1.5
     in_wall = (vessel > 2) & (lumen < -2.0)
-    lining = np.abs(lumen + 1.0) < 2.2
-    capsule = (np.abs(glom - 1.6) < 2.0) & (u[0] < 0.45)
+    lining = (np.abs(lumen + 1.0) < 2.2) & (u[0] < 0.4)
+    capsule = (np.abs(glom - 1.6) < 2.0) & (u[0] < 0.3)
     in_tubule = (glom < 0) & (vessel < 0) & (tub > 2.0) & (tub < np.where(proximal, 9.0, 7.0))
     in_tubule &= u[0] < np.where(proximal, 0.75, 0.95)
     stroma = (glom < 0) & (vessel < 0) & (tub < 0.3) & (tissue > 2)
-    stroma &= u[0] < 0.30
+    stroma &= u[0] < 0.20
     group = np.select(
         [in_tuft, lining, in_wall & (u[0] < 0.28), capsule, in_tubule, stroma], [1, 2, 3, 4, 5, 6], default=0
     )
@@ -85,8 +86,7 @@ def nuclei(seed: int, g: Geometry, y0: float, x0: float, y1: float, x1: float) -
         m = np.isin(group, groups)
         if not m.any():
             continue
-        gy = (g.at(field, y[m] + 1, x[m]) - g.at(field, y[m] - 1, x[m])) / 2
-        gx = (g.at(field, y[m], x[m] + 1) - g.at(field, y[m], x[m] - 1)) / 2
+        gy, gx = g.slope(field, y[m], x[m])
         norm = np.maximum(np.hypot(gy, gx), 0.35)
         slope_y[m], slope_x[m] = gy / norm, gx / norm
         if target is not None:
@@ -103,10 +103,12 @@ def nuclei(seed: int, g: Geometry, y0: float, x0: float, y1: float, x1: float) -
     short = np.where(flat, 1.35 + 0.9 * u[3] ** 2, long * (0.80 + 0.2 * u[3]))
     along = np.arctan2(slope_x, -slope_y)  # along the wall: at right angles to the slope
     angle = np.where(flat, along + 0.5 * (u[4] - 0.5), 2 * np.pi * u[4])
-    dark = np.where(flat, 1.25, np.where(group == 1, 1.1, 0.92)) * (0.82 + 0.36 * u[5])
-    apart = np.where(group == 5, np.where(proximal, 9.2, 7.6), np.where(flat, 7.0, 6.4))
+    # some nuclei lie half outside the section and look pale
+    dark = np.where(flat, 1.0, np.where(group == 1, 0.95, 0.98)) * (0.5 + 0.7 * np.sqrt(u[5]))
+    hollow = np.where(flat, 0.15, np.where(group == 1, 0.35, 0.6))
+    apart = np.where(group == 5, np.where(proximal, 9.5, 7.6), np.where(flat, 7.5, 6.8))
     cells = Ellipses(
-        ii * _COLUMNS + jj + 1, y, x, *(a.astype(np.float32) for a in (long, short, angle, dark))
+        ii * _COLUMNS + jj + 1, y, x, *(a.astype(np.float32) for a in (long, short, angle, dark, hollow))
     )
     return cells[_spread(seed + 71, ii, jj, y, x, apart)]
 
@@ -130,20 +132,29 @@ def red_cells(seed: int, g: Geometry, y0: float, x0: float, y1: float, x1: float
     """Red cells that may touch the rectangle (um): in vessels, loops of the tuft, capillaries."""
     ii, jj, y, x = _candidates(seed + 81, _RED_UM, y0 - 4, x0 - 4, y1 + 4, x1 + 4)
     u = [uniform(seed + 83 + k, ii, jj) for k in range(5)]
-    clump = uniform(seed + 90, ii // 5, jj // 5)
-    tub = g.at(g.tubule, y, x) - g.at(g.gap, y, x)
+    clump = noise_at(seed + 90, y, x, 24.0)
+    depth = g.at(g.tubule, y, x) - g.at(g.gap, y, x)
     glom, tuft, vessel, lumen = (g.at(f, y, x) for f in (g.glomerulus, g.tuft, g.vessel, g.lumen))
-    keep = (lumen > 3.0) & (u[0] < 1.1 * clump - 0.1)
-    keep |= (tuft > 4.0) & (clump > 0.72) & (u[0] < 0.35)
-    keep |= (tub < -2.6) & (glom < -2) & (vessel < -2) & (u[0] < 0.55) & (clump > 0.35)
+    capillary = (depth < -2.4) & (glom < -2) & (vessel < -2) & (u[0] < 0.6) & (clump > 0.66)
+    keep = (lumen > 2.5) & (u[0] < 4 * (clump - 0.42))
+    keep |= (tuft > 4.0) & (noise_at(seed + 92, y, x, 9.0) > 0.77) & (u[0] < 0.75)
+    keep |= capillary
     keep &= g.at(g.tissue, y, x) > 3
-    ii, jj, y, x = ii[keep], jj[keep], y[keep], x[keep]
+    ii, jj, y, x, depth, capillary = ii[keep], jj[keep], y[keep], x[keep], depth[keep], capillary[keep]
     u = [a[keep] for a in u]
-    long = 2.9 + 0.5 * u[1]
+    gy, gx = g.slope(g.tubule, y, x)
+    long = 2.75 + 0.5 * u[1]
+    short = long * (0.7 + 0.3 * u[2])
+    short = np.where(capillary, np.minimum(short, 1.2 - 0.3 * depth), short)  # squeezed through
+    angle = np.where(capillary, np.arctan2(gx, -gy), 2 * np.pi * u[3])
+    dark = 0.75 + 0.4 * u[4]
     cells = Ellipses(
-        ii * _COLUMNS + jj + 1, y, x, long, long * (0.72 + 0.28 * u[2]), 2 * np.pi * u[3], (0.8 + 0.4 * u[4])
+        ii * _COLUMNS + jj + 1,
+        y,
+        x,
+        *(a.astype(np.float32) for a in (long, short, angle, dark, np.full(len(y), 0.2))),
     )
-    return cells[_spread(seed + 89, ii, jj, y, x, np.full(len(y), 4.3))]
+    return cells[_spread(seed + 89, ii, jj, y, x, np.full(len(y), 3.9))]
 
 
 def stamp(
@@ -153,13 +164,9 @@ def stamp(
     shape: tuple[int, int],
     mpp: float,
     *,
-    hollow: float,
     number: bool = False,
 ) -> tuple[Floats, Floats, NDArray[np.int32]]:
-    """Draw ellipses on pixels: coverage in [0, 1], darkness, and (if asked) the cell's number or 0.
-
-    ``hollow`` pales the middle: vesicular chromatin, or the dimple of a red cell.
-    """
+    """Draw ellipses on pixels: coverage in [0, 1], darkness, and (if asked) the cell's number or 0."""
     cover, dark = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     label = np.zeros(shape, np.int32)
     if not len(cells.y):
@@ -174,13 +181,16 @@ def stamp(
     c, s = (f(cells.angle)[:, None, None].astype(np.float32) for f in (np.cos, np.sin))
     a, b = cells.long[:, None, None], cells.short[:, None, None]
     rho = np.hypot((c * dx + s * dy) / a, (c * dy - s * dx) / b)
+    # one dark spot off centre: the nucleolus, where the middle is pale enough to show it
+    spot = np.hypot(dy - 0.3 * b * np.sin(3 * cells.angle)[:, None, None], dx - 0.3 * b * c) / 0.9
+    tone = 1 - cells.hollow[:, None, None] * (1 - np.minimum(rho, 1) ** 4 - 1.3 * np.clip(1 - spot, 0, 1))
     alpha = np.clip((1 - rho) * b / soft + 0.5, 0, 1).astype(np.float32)
     rows = (iy[:, None] + k)[:, :, None]
     cols = (ix[:, None] + k)[:, None, :]
     hit = (alpha > 0) & (rows >= 0) & (rows < shape[0]) & (cols >= 0) & (cols < shape[1])
     where = (rows * shape[1] + cols)[hit]
     alpha = alpha[hit]
-    tone = (cells.dark[:, None, None] * (1 - hollow * (1 - np.minimum(rho, 1) ** 2)))[hit].astype(np.float32)
+    tone = (cells.dark[:, None, None] * tone)[hit].astype(np.float32)
     np.maximum.at(cover.reshape(-1), where, alpha)
     np.maximum.at(dark.reshape(-1), where, alpha * tone)
     if number:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_stainxfer.phantom.layout import Landmark, Sites, landmarks, to_lattice, tubule_sites
-from napari_stainxfer.phantom.noise import Floats, resample, uniform, value_noise
+from napari_stainxfer.phantom.noise import Floats, noise_at, resample, uniform, value_noise
 
 FAR = -60.0
-_ROUNDING_UM = 3.2  # corner radius of tubules; wedges of interstitium open where three meet
+_ROUNDING_UM = 3.6  # corner radius of tubules; wedges of interstitium open where three meet
+
+
+_RING = [(i, j) for i in (-2, -1, 0, 1, 2) for j in (-2, -1, 0, 1, 2) if abs(i) + abs(j) < 4]
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,12 @@ class Geometry:
         top = field[i, j] * (1 - tx) + field[i, j + 1] * tx
         low = field[i + 1, j] * (1 - tx) + field[i + 1, j + 1] * tx
         return np.asarray(top * (1 - ty) + low * ty, np.float32)
+
+    def slope(self, field: Floats, y: Floats, x: Floats) -> tuple[Floats, Floats]:
+        """Rise of a field a um, down the rows and along the columns, at points (um)."""
+        rise_y = self.at(field, y + 1, x) - self.at(field, y - 1, x)
+        rise_x = self.at(field, y, x + 1) - self.at(field, y, x - 1)
+        return rise_y / 2, rise_x / 2
 
     def nearest(self, field: NDArray[np.generic], y: Floats, x: Floats) -> NDArray[np.generic]:
         """Sample a field of labels at points (um)."""
@@ -75,14 +85,15 @@ def geometry(
     # tubules keep off landmarks and off the fibrous capsule of the organ
     for wall in (-glomerulus - 0.5, -vessel - 1.0, tissue - 9.0):
         tubule = _soft_min(tubule, wall)
+    tubule = _soften(tubule)
     kind = sites.kind.ravel()[near]
     key = sites.key.ravel()[near]
     u = uniform(seed + 31, sites.key.astype(np.int64)).ravel()[near]
     v = uniform(seed + 32, sites.key.astype(np.int64)).ravel()[near]
-    height = np.choose(kind, [13.0 + 6 * u, 7.5 + 2.5 * u, 9.0 + 2.0 * u]).astype(np.float32)
-    eosin = np.choose(kind, [0.80 + 0.28 * v, 0.52 + 0.2 * v, 0.40 + 0.15 * v]).astype(np.float32)
+    height = np.choose(kind, [11.0 + 7 * u, 6.5 + 2.5 * u, 8.5 + 2.0 * u]).astype(np.float32)
+    eosin = np.choose(kind, [0.38 + 0.15 * v, 0.25 + 0.10 * v, 0.18 + 0.08 * v]).astype(np.float32)
     scar = value_noise(seed + 33, ys, xs, 330.0)
-    gap = 0.9 + 0.7 * value_noise(seed + 34, ys, xs, 37.0) + 7.0 * np.clip(scar - 0.66, 0, 1)
+    gap = 1.5 + 0.9 * value_noise(seed + 34, ys, xs, 37.0) + 7.0 * np.clip(scar - 0.66, 0, 1)
     return Geometry(
         y0,
         x0,
@@ -99,6 +110,13 @@ def geometry(
         eosin,
         key,
     )
+
+
+def _soften(field: Floats) -> Floats:
+    """Average with the neighbours (1 2 1), which takes the edge off re-entrant corners."""
+    padded = np.pad(field, 1, mode="edge")
+    rows = padded[:-2] + 2 * padded[1:-1] + padded[2:]
+    return np.asarray((rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / 16, np.float32)
 
 
 def _soft_min(a: Floats, b: Floats) -> Floats:
@@ -122,28 +140,29 @@ def _draw(
     y, x = ys[rows], xs[cols]
     if not (y.size and x.size):
         return
+    c, s = math.cos(mark.angle), math.sin(mark.angle)
+    dy, dx = y[:, None] - mark.y, x[None, :] - mark.x
+    v, u = c * dy - s * dx, c * dx + s * dy
+
+    def bumps(k: int, spacing_um: float) -> Floats:
+        # in the turned frame of the landmark, so that the lattice of the noise does not show
+        return noise_at(mark.key + k, v, u, spacing_um) - np.float32(0.5)
+
     bend = 0.22 * mark.radius
-    wy = (value_noise(mark.key + 1, y, x, 41.0) - 0.5) * bend
-    wx = (value_noise(mark.key + 2, y, x, 41.0) - 0.5) * bend
-    dy = (y - mark.y).astype(np.float32)[:, None] + wy
-    dx = (x - mark.x).astype(np.float32)[None, :] + wx
-    c, s = np.float32(np.cos(mark.angle)), np.float32(np.sin(mark.angle))
+    v, u = v + bend * bumps(1, 43.0), u + bend * bumps(2, 43.0)
 
-    def inside(dy: Floats, dx: Floats, radius: float, aspect: float) -> Floats:
-        a, b = np.float32(radius * aspect), np.float32(radius)
-        rho = np.hypot((c * dx + s * dy) / a, (c * dy - s * dx) / b)
-        return np.asarray((1 - rho) * np.sqrt(a * b), np.float32)
+    def inside(v: Floats, u: Floats, radius: float, aspect: float) -> Floats:
+        rho = np.hypot(u / (radius * aspect), v / radius)
+        return np.asarray((1 - rho) * (radius * math.sqrt(aspect)), np.float32)
 
-    body = np.maximum(inside(dy, dx, mark.radius, mark.aspect), FAR)
+    body = np.maximum(inside(v, u, mark.radius, mark.aspect), FAR)
     if mark.glomerulus:
-        lobes = (value_noise(mark.key + 3, y, x, 19.0) - 0.5) * 9
-        core = (
-            inside(dy - mark.shift_y, dx - mark.shift_x, mark.radius - mark.wall - 2.5, mark.aspect) + lobes
-        )
+        core = inside(v - mark.shift_y, u - mark.shift_x, mark.radius - mark.wall - 2.0, mark.aspect)
+        core += 7 * bumps(3, 21.0) + 3 * bumps(4, 8.0)
         np.maximum(glomerulus[rows, cols], body, out=glomerulus[rows, cols])
-        np.maximum(tuft[rows, cols], np.minimum(core, body - 3.0), out=tuft[rows, cols])
+        np.maximum(tuft[rows, cols], np.minimum(core, body - 2.6), out=tuft[rows, cols])
     else:
-        folds = (value_noise(mark.key + 3, y, x, 7.0) - 0.5) * min(5.0, 0.3 * mark.wall)
+        folds = bumps(3, 8.0) * min(5.0, 0.3 * mark.wall)
         np.maximum(vessel[rows, cols], body, out=vessel[rows, cols])
         np.maximum(lumen[rows, cols], body - mark.wall + folds, out=lumen[rows, cols])
 
@@ -168,45 +187,44 @@ def outline(seed: int, extent_um: tuple[float, float], ys: Floats, xs: Floats) -
 
 def _tubules(seed: int, ys: Floats, xs: Floats) -> tuple[Floats, NDArray[np.int32], Sites]:
     """Distance to the next tubule (a power diagram, corners rounded), and the seed owning each point."""
-    yy = (
-        ys[:, None]
-        + 11.0 * (value_noise(seed + 51, ys, xs, 43.0) - 0.5)
-        + 5.0 * (value_noise(seed + 53, ys, xs, 17.0) - 0.5)
-    )
-    xx = (
-        xs[None, :]
-        + 11.0 * (value_noise(seed + 52, ys, xs, 43.0) - 0.5)
-        + 5.0 * (value_noise(seed + 54, ys, xs, 17.0) - 0.5)
-    )
+
+    def warp(k: int) -> Floats:
+        return 11 * (value_noise(seed + k, ys, xs, 43.0) - 0.5) + 5 * (
+            value_noise(seed + k + 2, ys, xs, 17.0) - 0.5
+        )
+
+    yy, xx = ys[:, None] + warp(51), xs[None, :] + warp(52)
     a, b = to_lattice(yy, xx)
     ci, cj = np.floor(a).astype(np.int32), np.floor(b).astype(np.int32)
-    row0, col0 = int(ci.min()) - 2, int(cj.min()) - 3
-    sites = tubule_sites(seed, row0, col0, int(ci.max()) - row0 + 3, int(cj.max()) - col0 + 4)
+    # around the cells of the points: two rings of neighbours, and two more around an owner
+    row0, col0 = int(ci.min()) - 4, int(cj.min()) - 4
+    sites = tubule_sites(seed, row0, col0, int(ci.max()) - row0 + 5, int(cj.max()) - col0 + 5)
     n = sites.y.shape[1]
     base = ((ci - row0) * n + (cj - col0)).ravel()
     oy, ox = float(ys[0]), float(xs[0])  # small numbers keep float32 exact enough
     py, px = (yy - oy).astype(np.float32).ravel(), (xx - ox).astype(np.float32).ravel()
-    sy, sx = (sites.y - np.float32(oy)).ravel(), (sites.x - np.float32(ox)).ravel()
-    w, tub = sites.weight.ravel(), sites.tubule.ravel()
-    offsets = [i * n + j for i in (-2, -1, 0, 1, 2) for j in (-2, -1, 0, 1, 2) if abs(i) + abs(j) < 4]
+    sy, sx = (sites.y - oy).astype(np.float32).ravel(), (sites.x - ox).astype(np.float32).ravel()
+    tub = sites.tubule.ravel()
+    # |p - s|^2 - w without |p|^2, which all seeds share
+    level = sy * sy + sx * sx - sites.weight.ravel()
     best = np.full(py.shape, np.inf, np.float32)
     own = base.copy()
-    power = []
-    for k in offsets:
+    for k in (i * n + j for i, j in _RING):
         idx = base + k
-        p = (py - sy.take(idx)) ** 2 + (px - sx.take(idx)) ** 2 - w.take(idx)
-        power.append(p)
-        closer = p < best
-        np.copyto(best, p, where=closer)
+        power = level.take(idx) - 2 * (py * sy.take(idx) + px * sx.take(idx))
+        closer = power < best
+        np.copyto(best, power, where=closer)
         np.copyto(own, idx, where=closer)
-    own_y, own_x, own_t = sy.take(own), sx.take(own), tub.take(own)
     total = np.full(py.shape, 1e-9, np.float32)
-    for k, p in zip(offsets, power, strict=True):
-        idx = base + k
-        apart = np.hypot(sy.take(idx) - own_y, sx.take(idx) - own_x)
-        away = (p - best) / (2 * apart + np.float32(1e-3))
-        away[tub.take(idx) == own_t] = 60.0
-        total += np.exp(away * np.float32(-1 / _ROUNDING_UM))
-    tubule = np.asarray(-_ROUNDING_UM * np.log(total), np.float32)
+    for k in (i * n + j for i, j in _RING if (i, j) != (0, 0)):
+        # distance to the bisector with a neighbour is linear in the point: tables of its coefficients
+        dy, dx = np.roll(sy, -k) - sy, np.roll(sx, -k) - sx
+        scale = -1 / (_ROUNDING_UM * np.hypot(dy, dx))
+        const = (np.roll(level, -k) - level) * scale / 2
+        along_y, along_x = -dy * scale, -dx * scale
+        same = np.roll(tub, -k) == tub
+        const[same], along_y[same], along_x[same] = -20.0, 0.0, 0.0
+        total += np.exp(const.take(own) + along_y.take(own) * py + along_x.take(own) * px)
+    tubule = -_ROUNDING_UM * np.log(total)
     shape = (len(ys), len(xs))
     return tubule.reshape(shape), own.reshape(shape), sites

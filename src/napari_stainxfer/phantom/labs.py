@@ -70,7 +70,7 @@ class Lab(BaseModel):
     white: Vector = (243, 242, 244)
     response: Annotated[Matrix, AfterValidator(_white_stays_white)] = _IDENTITY
     tone: Vector = (1.0, 1.0, 1.0)
-    focus_um: float = Field(default=0.3, ge=0, le=5)
+    focus_um: float = Field(default=0.25, ge=0, le=5)
     sharpen: float = Field(default=0.0, ge=0, le=3)
     noise: float = Field(default=1.2, ge=0, le=30)
 
@@ -102,7 +102,7 @@ def _toward(red: Vector, green: Vector, blue: Vector) -> Matrix:
 LABS: dict[str, Lab] = {
     lab.name: lab
     for lab in (
-        Lab(name="lab1"),
+        Lab(name="lab1", sharpen=0.5),
         # nearly all eosin, thick, orange-red, blurred: haematoxylin has faded to brown
         Lab(
             name="lab2",

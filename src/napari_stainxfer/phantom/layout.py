@@ -59,7 +59,7 @@ def _landmark(seed: int, i: int, j: int) -> Landmark | None:
     key = int(hashed(seed + 11, np.array([i]), np.array([j]))[0])
     u = [float(a) for a in uniform(key, np.arange(12, dtype=np.int64))]
     if u[0] < 0.46:
-        glomerulus, radius, aspect, wall = True, 48 + 28 * u[1], 1 + 0.22 * u[2], 3 + 8 * u[3] ** 2
+        glomerulus, radius, aspect, wall = True, 48 + 28 * u[1], 1 + 0.22 * u[2], 1.5 + 7 * u[3] ** 2
     elif u[0] < 0.60:  # artery or arteriole: thick wall
         radius = 14 + 52 * u[1] ** 2
         glomerulus, aspect, wall = False, 1 + 0.7 * u[2] ** 2, radius * (0.35 + 0.2 * u[3])
@@ -119,13 +119,15 @@ def tubule_sites(seed: int, row0: int, col0: int, rows: int, cols: int) -> Sites
     a = (i + 0.5 + 0.74 * (uniform(seed + 21, i, j) - 0.5)) * TUBULE_UM
     b = (j + 0.5 + stagger + 0.74 * (uniform(seed + 22, i, j) - 0.5)) * TUBULE_UM
     # a chain runs along the local direction until a seed that does not join on
-    region = uniform(seed + 23, i // 7, j // 7)
+    region = np.broadcast_to(uniform(seed + 23, i // 7, j // 7), (len(i), j.shape[1]))
     step = _STEPS[(region * 4).astype(np.intp)]
     join = uniform(seed + 24, i, j) < 0.25 + 0.5 * uniform(seed + 25, i // 7, j // 7) ** 2
     n, m = join.shape
     rr, cc = np.broadcast_arrays(np.arange(n)[:, None], np.arange(m)[None, :])
     nr, nc = np.where(join, rr + step[..., 0], rr), np.where(join, cc + step[..., 1], cc)
     nr, nc = np.clip(nr, 0, n - 1), np.clip(nc, 0, m - 1)
+    stay = region[nr, nc] != region  # no forks where two directions meet
+    nr, nc = np.where(stay, rr, nr), np.where(stay, cc, nc)
     root_r, root_c = rr, cc
     for _ in range(pad - 1):
         root_r, root_c = nr[root_r, root_c], nc[root_r, root_c]

@@ -69,3 +69,13 @@ def value_noise(seed: int, y_um: Floats, x_um: Floats, spacing_um: float) -> Flo
     ys = np.arange(y0, int(np.floor(gy[-1])) + 2, dtype=np.int64)
     xs = np.arange(x0, int(np.floor(gx[-1])) + 2, dtype=np.int64)
     return resample(uniform(seed, ys[:, None], xs[None, :]), gy - y0, gx - x0, smooth=True)
+
+
+def noise_at(seed: int, y_um: Floats, x_um: Floats, spacing_um: float) -> Floats:
+    """Evaluate `value_noise` at single points, given as two arrays of one shape."""
+    gy, gx = y_um / spacing_um, x_um / spacing_um
+    i, j = np.floor(gy).astype(np.int64), np.floor(gx).astype(np.int64)
+    ty, tx = (t * t * (3 - 2 * t) for t in (gy - i, gx - j))
+    top = uniform(seed, i, j) * (1 - tx) + uniform(seed, i, j + 1) * tx
+    low = uniform(seed, i + 1, j) * (1 - tx) + uniform(seed, i + 1, j + 1) * tx
+    return np.asarray(top * (1 - ty) + low * ty, np.float32)
