@@ -179,9 +179,8 @@ class Trainer:
             with autocast(self.device):
                 output = self.generator(source)
                 if self.settings.recipe.adversarial:
-                    judged = self._discriminator_loss(reference, output.detach())
-                    (judged * share).backward()  # type: ignore[no-untyped-call]
-                    total["discriminator"] = total.get("discriminator", 0.0) + judged.item() * share
+                    judged = self._judge(reference, output.detach(), share)
+                    total["discriminator"] = total.get("discriminator", 0.0) + judged * share
                 terms = self._generator_terms(output, targets)
             (terms["generator"] * share).backward()  # type: ignore[no-untyped-call]
             for name, term in terms.items():
@@ -191,14 +190,15 @@ class Trainer:
             self.generator_optimiser.step()
         return total
 
-    def _discriminator_loss(self, reference: Tensor, output: Tensor) -> Tensor:
-        """Equation 5; the generator is frozen because its output comes detached."""
+    def _judge(self, reference: Tensor, output: Tensor, share: float) -> float:
+        """Equation 5 and its gradient; the generator is frozen because its output comes detached."""
         self.discriminator.requires_grad_(True)
         loss = eq.discriminator_loss(
             self.discriminator(reference), self.discriminator(output), form=self.settings.adversarial_form
         )
+        (loss * share).backward()  # type: ignore[no-untyped-call]
         self.discriminator.requires_grad_(False)
-        return loss
+        return loss.item()
 
     def _generator_terms(self, output: Tensor, targets: Targets) -> dict[str, Tensor]:
         """Equation 7 and its parts; the discriminator is frozen."""
