@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,15 +17,11 @@ from napari_stainxfer.slides.cache import BlockCache
 from napari_stainxfer.slides.source import RGB
 
 BLOCK_PX = 256
-_FINE_UM = 2.0
-_MOST_SAMPLES = 4
 
 
 def samples(mpp: float) -> int:
-    """Points a side that a pixel averages: one up to 2 um/px, then 2 or 4, so that overviews stay cheap."""
-    if mpp <= _FINE_UM * 1.001:
-        return 1
-    return int(min(2 ** math.ceil(math.log2(mpp / _FINE_UM) - 1e-3), _MOST_SAMPLES))
+    """Points a side that a pixel averages: few, so that overviews stay cheap, yet never 8 um apart below 32."""
+    return 1 if mpp <= 2.001 else 2 if mpp <= 8.001 else 4
 
 
 def render(
@@ -41,8 +36,8 @@ def render(
     box
         In pixels of ``mpp``; may reach outside the slide, where there is glass.
     mpp
-        Um/px of the result; the tissue's own if left out. Up to 2 um/px pixels are computed
-        directly, coarser ones averaged from at most 4 x 4 points.
+        Um/px of the result; the tissue's own if left out. Up to 2 um/px a pixel is computed
+        directly, coarser ones are the mean of 2 x 2 or 4 x 4 points.
     cache
         Keeps blocks for the next region.
 

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_stainxfer.phantom.layout import Landmark, Sites, landmarks, to_lattice, tubule_sites
-from napari_stainxfer.phantom.noise import Floats, noise_at, resample, uniform, value_noise
+from napari_stainxfer.phantom.noise import Floats, bilinear, noise_at, resample, uniform, value_noise
 
 FAR = -60.0
+LATTICE_UM = 2.0
+"""Distance of the points where pixels are finer than that; the same for all levels up to 2 um/px."""
 _ROUNDING_UM = 3.6  # corner radius of tubules; wedges of interstitium open where three meet
-
-
 _RING = [(i, j) for i in (-2, -1, 0, 1, 2) for j in (-2, -1, 0, 1, 2) if abs(i) + abs(j) < 4]
+
+
+class Distances(NamedTuple):
+    """Distances (um) of points to each kind of wall, positive inside."""
+
+    tubule: Floats
+    """To the basement membrane."""
+    glomerulus: Floats
+    tuft: Floats
+    vessel: Floats
+    lumen: Floats
+    tissue: Floats
 
 
 @dataclass(frozen=True)
@@ -37,15 +51,27 @@ class Geometry:
     eosin: Floats
     key: NDArray[np.uint32]
 
+    @cached_property
+    def _distances(self) -> Floats:
+        fields = (self.tubule - self.gap, self.glomerulus, self.tuft, self.vessel, self.lumen, self.tissue)
+        return np.stack(fields, axis=-1).reshape(-1, len(fields))
+
+    def distances(self, y: Floats, x: Floats) -> Distances:
+        """Sample every distance field bilinearly at points (um)."""
+        corner, ty, tx = self._place(y, x)
+        return Distances(*bilinear(self._distances, corner, self.tubule.shape[1], ty[:, None], tx[:, None]).T)
+
     def at(self, field: Floats, y: Floats, x: Floats) -> Floats:
         """Sample a field bilinearly at points (um)."""
-        fy = np.clip((y - self.y0) / self.step - 0.5, 0, field.shape[0] - 1.001)
-        fx = np.clip((x - self.x0) / self.step - 0.5, 0, field.shape[1] - 1.001)
-        i, j = fy.astype(np.intp), fx.astype(np.intp)
-        ty, tx = (fy - i).astype(np.float32), (fx - j).astype(np.float32)
-        top = field[i, j] * (1 - tx) + field[i, j + 1] * tx
-        low = field[i + 1, j] * (1 - tx) + field[i + 1, j + 1] * tx
-        return np.asarray(top * (1 - ty) + low * ty, np.float32)
+        corner, ty, tx = self._place(y, x)
+        return bilinear(field.ravel(), corner, field.shape[1], ty, tx)
+
+    def _place(self, y: Floats, x: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
+        rows, cols = self.tubule.shape
+        fy = np.clip((y - self.y0) / self.step - 0.5, 0, rows - 1.001)
+        fx = np.clip((x - self.x0) / self.step - 0.5, 0, cols - 1.001)
+        i, j = fy.astype(np.int64), fx.astype(np.int64)
+        return i * cols + j, (fy - i).astype(np.float32), (fx - j).astype(np.float32)
 
     def slope(self, field: Floats, y: Floats, x: Floats) -> tuple[Floats, Floats]:
         """Rise of a field a um, down the rows and along the columns, at points (um)."""
@@ -85,7 +111,8 @@ def geometry(
     # tubules keep off landmarks and off the fibrous capsule of the organ
     for wall in (-glomerulus - 0.5, -vessel - 1.0, tissue - 9.0):
         tubule = _soft_min(tubule, wall)
-    tubule = _soften(tubule)
+    if step <= LATTICE_UM:  # coarser points are so far apart that this would close the interstitium
+        tubule = _soften(tubule)
     kind = sites.kind.ravel()[near]
     key = sites.key.ravel()[near]
     u = uniform(seed + 31, sites.key.astype(np.int64)).ravel()[near]

@@ -71,11 +71,32 @@ def value_noise(seed: int, y_um: Floats, x_um: Floats, spacing_um: float) -> Flo
     return resample(uniform(seed, ys[:, None], xs[None, :]), gy - y0, gx - x0, smooth=True)
 
 
+def pixel_noise(seed: int, y_um: Floats, x_um: Floats, spacing_um: float, mpp: float) -> Floats:
+    """Give `value_noise` in [-0.5, 0.5) as pixels of ``mpp`` see it: grain finer than a pixel averages out."""
+    share = min(1.0, spacing_um / mpp)
+    noise = value_noise(seed, y_um, x_um, max(spacing_um, mpp)) - np.float32(0.5)
+    return noise if share == 1 else noise * np.float32(share)
+
+
 def noise_at(seed: int, y_um: Floats, x_um: Floats, spacing_um: float) -> Floats:
     """Evaluate `value_noise` at single points, given as two arrays of one shape."""
     gy, gx = y_um / spacing_um, x_um / spacing_um
     i, j = np.floor(gy).astype(np.int64), np.floor(gx).astype(np.int64)
-    ty, tx = (t * t * (3 - 2 * t) for t in (gy - i, gx - j))
-    top = uniform(seed, i, j) * (1 - tx) + uniform(seed, i, j + 1) * tx
-    low = uniform(seed, i + 1, j) * (1 - tx) + uniform(seed, i + 1, j + 1) * tx
-    return np.asarray(top * (1 - ty) + low * ty, np.float32)
+    if not i.size:
+        return np.zeros(i.shape, np.float32)
+    ys = np.arange(i.min(), i.max() + 2)
+    xs = np.arange(j.min(), j.max() + 2)
+    lattice = uniform(seed, ys[:, None], xs[None, :]).ravel()
+    corner = (i - ys[0]) * len(xs) + (j - xs[0])
+    ty, tx = ((t * t * (3 - 2 * t)).astype(np.float32) for t in (gy - i, gx - j))
+    return bilinear(lattice, corner, len(xs), ty, tx)
+
+
+def bilinear(flat: Floats, corner: Ints, row_length: int, ty: Floats, tx: Floats) -> Floats:
+    """Mix the four values of a flattened lattice around each point, from the index of the upper left one."""
+    top = flat.take(corner, axis=0)
+    top += (flat.take(corner + 1, axis=0) - top) * tx
+    low = flat.take(corner + row_length, axis=0)
+    low += (flat.take(corner + row_length + 1, axis=0) - low) * tx
+    top += (low - top) * ty
+    return top

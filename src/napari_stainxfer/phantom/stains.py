@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_stainxfer.phantom.geometry import Geometry
 from napari_stainxfer.phantom.layout import PROXIMAL
-from napari_stainxfer.phantom.noise import Floats, value_noise
+from napari_stainxfer.phantom.noise import Floats
 
 
 class Noise:
@@ -14,7 +14,7 @@ class Noise:
 
     def __init__(self, seed: int, ys: Floats, xs: Floats, mpp: float) -> None:
         def octave(k: int, spacing_um: float) -> Floats:
-            return value_noise(seed + k, ys, xs, max(spacing_um, mpp)) - np.float32(0.5)
+            return pixel_noise(seed + k, ys, xs, spacing_um, mpp)
 
         self.fine, self.mid = octave(101, 0.8), octave(102, 2.4)
         self.cell, self.wide = octave(103, 6.5), octave(104, 15.0)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_stainxfer.phantom.cells import nuclei, red_cells, stamp
-from napari_stainxfer.phantom.geometry import geometry
-from napari_stainxfer.phantom.noise import Floats, value_noise
+from napari_stainxfer.phantom.ellipses import draw
+from napari_stainxfer.phantom.geometry import LATTICE_UM, geometry
+from napari_stainxfer.phantom.noise import Floats, pixel_noise, value_noise
+from napari_stainxfer.phantom.nuclei import nuclei
+from napari_stainxfer.phantom.red_cells import red_cells
 from napari_stainxfer.phantom.stains import plain_stains
 
 _MARGIN_UM = 22.0
-_LATTICE_UM = 2.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Tissue:
         y0, x0 = top * mpp, left * mpp
         ys = y0 + (np.arange(shape[0]) + 0.5) * mpp
         xs = x0 + (np.arange(shape[1]) + 0.5) * mpp
-        step = max(mpp, _LATTICE_UM)
+        step = max(mpp, LATTICE_UM)
         gy, gx = np.floor((y0 - _MARGIN_UM) / step), np.floor((x0 - _MARGIN_UM) / step)
         rows = int(np.ceil((ys[-1] + _MARGIN_UM) / step - gy)) + 1
         cols = int(np.ceil((xs[-1] + _MARGIN_UM) / step - gx)) + 1
@@ -72,11 +73,11 @@ class Tissue:
         g = geometry(self.seed, extent, gy * step, gx * step, rows, cols, step)
         window = y0, x0, y0 + shape[0] * mpp, x0 + shape[1] * mpp
         cells = nuclei(self.seed, g, *window)
-        cover, dark, label = stamp(cells, y0, x0, shape, mpp, number=True)
-        red, tone, _ = stamp(red_cells(self.seed, g, *window), y0, x0, shape, mpp)
+        cover, dark, label = draw(cells, y0, x0, shape, mpp)
+        red, tone, _ = draw(red_cells(self.seed, g, *window), y0, x0, shape, mpp)
         inside = g.up(g.tissue, ys, xs)
         h, e = plain_stains(self.seed, g, ys, xs, mpp)
-        chromatin = value_noise(self.seed + 91, ys, xs, max(1.1, mpp)) - np.float32(0.5)
+        chromatin = pixel_noise(self.seed + 91, ys, xs, 1.1, mpp)
         h = h * (1 - cover) + dark * np.clip(1 + 1.5 * chromatin, 0, None)
         e *= 1 - 0.5 * cover
         h *= 1 - red
