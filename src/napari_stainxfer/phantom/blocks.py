@@ -20,7 +20,7 @@ BLOCK_PX = 256
 
 
 def samples(mpp: float) -> int:
-    """Points a side that a pixel averages: few, so that overviews stay cheap, yet never 8 um apart below 32."""
+    """Points a side that a pixel averages: few, so that overviews stay cheap."""
     return 1 if mpp <= 2.001 else 2 if mpp <= 8.001 else 4
 
 

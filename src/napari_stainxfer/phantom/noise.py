@@ -72,7 +72,7 @@ def value_noise(seed: int, y_um: Floats, x_um: Floats, spacing_um: float) -> Flo
 
 
 def pixel_noise(seed: int, y_um: Floats, x_um: Floats, spacing_um: float, mpp: float) -> Floats:
-    """Give `value_noise` in [-0.5, 0.5) as pixels of ``mpp`` see it: grain finer than a pixel averages out."""
+    """Noise in [-0.5, 0.5) as pixels of ``mpp`` see it: grain finer than a pixel averages out."""
     share = min(1.0, spacing_um / mpp)
     noise = value_noise(seed, y_um, x_um, max(spacing_um, mpp)) - np.float32(0.5)
     return noise if share == 1 else noise * np.float32(share)

@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_stainxfer.phantom.geometry import Geometry
 from napari_stainxfer.phantom.layout import PROXIMAL
-from napari_stainxfer.phantom.noise import Floats
+from napari_stainxfer.phantom.noise import Floats, pixel_noise
 
 
 class Noise:
