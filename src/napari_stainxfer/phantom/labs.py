@@ -95,58 +95,52 @@ class Lab(BaseModel):
         )
 
 
-def _toward(red: Vector, green: Vector, blue: Vector) -> Matrix:
-    return (red, green, blue)
-
-
 LABS: dict[str, Lab] = {
     lab.name: lab
     for lab in (
+        # the reference: well balanced, sharp, linear scanner
         Lab(name="lab1", sharpen=0.5),
-        # nearly all eosin, thick, orange-red, blurred: haematoxylin has faded to brown
+        # haematoxylin faded to a warm grey, eosin strong and orange-red, thick sections, out of focus
         Lab(
             name="lab2",
-            haematoxylin=(0.45, 0.72, 0.53),
-            eosin=(0.06, 0.80, 0.60),
-            haemoglobin=(0.05, 0.62, 0.78),
-            scale=(0.62, 1.55, 1.2),
-            gamma=(1.0, 0.75, 1.0),
-            thickness=1.35,
+            haematoxylin=(0.50, 0.70, 0.51),
+            eosin=(0.05, 0.79, 0.61),
+            haemoglobin=(0.04, 0.64, 0.77),
+            scale=(0.36, 1.15, 0.95),
+            gamma=(1.0, 0.9, 1.0),
+            thickness=1.3,
             white=(240, 232, 222),
-            response=_toward((0.94, 0.06, 0.0), (0.05, 0.90, 0.05), (0.0, 0.10, 0.90)),
-            tone=(0.85, 1.1, 1.05),
-            focus_um=0.85,
+            response=((0.94, 0.06, 0.0), (0.04, 0.92, 0.04), (0.0, 0.08, 0.92)),
+            focus_um=1.2,
             noise=3.0,
         ),
-        # blue-violet, weak eosin
+        # weak eosin that leans to violet
         Lab(
             name="lab3",
             haematoxylin=(0.70, 0.65, 0.28),
-            eosin=(0.30, 0.88, 0.20),
-            haemoglobin=(0.08, 0.80, 0.45),
-            scale=(0.95, 0.52, 0.9),
+            eosin=(0.26, 0.89, 0.24),
+            haemoglobin=(0.08, 0.80, 0.50),
+            scale=(0.9, 0.62, 0.9),
             white=(236, 238, 246),
             focus_um=0.4,
             sharpen=0.5,
             noise=2.0,
         ),
-        # mild: a little pinker and sharper
+        # mild: a little pinker
         Lab(
             name="lab4",
-            eosin=(0.12, 0.90, 0.42),
-            scale=(0.95, 1.15, 1.1),
+            eosin=(0.13, 0.91, 0.38),
+            scale=(0.95, 1.08, 1.05),
             white=(245, 244, 241),
-            tone=(1.0, 1.05, 1.0),
-            focus_um=0.25,
             sharpen=0.6,
         ),
-        # faded: everything pale, yellowish lamp
+        # faded slides under a yellowish lamp
         Lab(
             name="lab5",
             haematoxylin=(0.58, 0.68, 0.45),
             eosin=(0.10, 0.86, 0.50),
-            scale=(0.48, 0.55, 0.7),
-            white=(246, 240, 222),
+            scale=(0.55, 0.65, 0.75),
+            white=(246, 240, 224),
             focus_um=0.5,
             noise=2.2,
         ),
@@ -154,36 +148,35 @@ LABS: dict[str, Lab] = {
         Lab(
             name="lab6",
             haematoxylin=(0.66, 0.69, 0.29),
-            scale=(1.15, 0.95, 1.0),
+            scale=(1.12, 0.95, 1.0),
             thickness=1.08,
             white=(238, 240, 246),
             focus_um=0.4,
             noise=1.6,
         ),
-        # thick and dark magenta, soft focus
+        # thick, dark sections, crossed colour channels, soft focus
         Lab(
             name="lab7",
-            haematoxylin=(0.55, 0.76, 0.34),
-            eosin=(0.24, 0.94, 0.24),
-            haemoglobin=(0.20, 0.78, 0.59),
-            scale=(1.2, 1.15, 1.0),
-            gamma=(0.8, 0.9, 1.0),
-            thickness=1.6,
-            white=(232, 226, 236),
-            response=_toward((0.92, 0.08, 0.0), (0.06, 0.88, 0.06), (0.0, 0.08, 0.92)),
-            focus_um=1.1,
+            haematoxylin=(0.56, 0.76, 0.33),
+            eosin=(0.17, 0.94, 0.29),
+            haemoglobin=(0.16, 0.78, 0.60),
+            scale=(1.05, 1.05, 1.0),
+            thickness=1.5,
+            white=(234, 229, 236),
+            response=((0.92, 0.08, 0.0), (0.06, 0.88, 0.06), (0.0, 0.08, 0.92)),
+            focus_um=0.9,
             noise=2.5,
         ),
-        # blue-grey scanner: haematoxylin overwhelms
+        # over-stained with haematoxylin, blue and grainy
         Lab(
             name="lab8",
-            haematoxylin=(0.74, 0.62, 0.26),
-            eosin=(0.36, 0.82, 0.22),
-            haemoglobin=(0.22, 0.80, 0.55),
-            scale=(1.7, 0.6, 0.9),
-            gamma=(0.72, 1.0, 1.0),
-            white=(228, 234, 244),
-            tone=(1.15, 1.0, 0.8),
+            haematoxylin=(0.76, 0.60, 0.25),
+            eosin=(0.34, 0.86, 0.30),
+            haemoglobin=(0.18, 0.80, 0.56),
+            scale=(1.35, 0.6, 0.9),
+            gamma=(0.85, 1.0, 1.0),
+            white=(230, 235, 244),
+            tone=(1.08, 1.0, 0.9),
             focus_um=0.6,
             sharpen=0.8,
             noise=3.5,
