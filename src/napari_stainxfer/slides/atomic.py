@@ -51,9 +51,9 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 def writing_error(path: Path, error: OSError) -> SlideError:
     """Put in one sentence why ``path`` could not be written."""
-    if error.errno in {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}:
+    if error.errno in {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}:
         return SlideError(
-            f"the disk is full, so {path} was not written; free some space or choose another folder"
+            f"there is no room on the disk for {path}; free some space or choose another folder"
         )
     if not path.parent.is_dir():
         return SlideError(f"there is no folder {path.parent} to write {path.name} into; create it first")

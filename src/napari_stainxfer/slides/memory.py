@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from napari_stainxfer.errors import SlideError
+from napari_stainxfer.slides.messages import short
 from napari_stainxfer.slides.source import MICROSCOPE_MPP_MAX, RGB, Facts
 
 
@@ -33,7 +34,7 @@ class ArraySource:
         """Nothing is held open."""
 
 
-def array_source(rgb: NDArray[np.generic], mpp: float | None) -> ArraySource:
+def array_source(rgb: NDArray[np.generic]) -> ArraySource:
     """Check an array and wrap it, without a copy.
 
     Raises
@@ -46,7 +47,7 @@ def array_source(rgb: NDArray[np.generic], mpp: float | None) -> ArraySource:
             f"an array can be a slide only as uint8 (height, width, 3) RGB, but this one is {rgb.dtype} "
             f"{rgb.shape}; convert it first"
         )
-    return ArraySource(rgb.astype(np.uint8, copy=False), Facts(vendor="array", mpp=mpp))
+    return ArraySource(rgb.astype(np.uint8, copy=False), Facts(vendor="array"))
 
 
 def image_source(path: Path) -> ArraySource:
@@ -73,16 +74,15 @@ def image_source(path: Path) -> ArraySource:
         ) from error
     except (OSError, SyntaxError, ValueError) as error:
         raise SlideError(
-            f"{path.name} is damaged or cut short ({error}); copy or download it again"
+            f"{path.name} is damaged or cut short ({short(error)}); copy or download it again"
         ) from error
 
 
 def _decode(path: Path, image: Image.Image) -> ArraySource:
     mode = image.mode
     if mode not in {"RGB", "RGBA"}:
-        raise SlideError(
-            f"{path.name} is {_MODE_WORDS.get(mode, f'of colour mode {mode}')}; a slide must be 8-bit RGB"
-        )
+        kind = _MODE_WORDS.get(mode, f"of colour mode {mode}")
+        raise SlideError(f"{path.name} is {kind}, but a slide must be 8-bit RGB; convert it first")
     rgb = np.asarray(image)
     if mode == "RGBA":
         rgb = over_white(rgb[..., :3], rgb[..., 3], premultiplied=False)

@@ -38,7 +38,7 @@ BACKENDS = (
     Backend("wsidicom", f"{_HERE}.dicom:DicomSource", frozenset({".dcm", ".dicom"}), "dicom"),
     Backend(
         "openslide",
-        f"{_HERE}.mirax:OpenSlideSource",
+        f"{_HERE}.openslide_backend:OpenSlideSource",
         frozenset({".mrxs", ".vms", ".vmu", ".svslide", ".zvi", ".czi"}),
         "openslide",
     ),

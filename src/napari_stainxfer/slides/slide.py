@@ -115,7 +115,7 @@ class Slide:
         SlideError
             If the array is of another type or shape.
         """
-        return cls(array_source(rgb_uint8, mpp), name=name)
+        return cls(array_source(rgb_uint8), name=name, mpp=mpp)
 
     @property
     def real_levels(self) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
@@ -21,6 +22,7 @@ from PIL import Image
 from napari_stainxfer.errors import SlideError
 from napari_stainxfer.slides.cache import BlockCache
 from napari_stainxfer.slides.memory import over_white
+from napari_stainxfer.slides.messages import short
 from napari_stainxfer.slides.source import RGB
 from napari_stainxfer.slides.tiff_facts import tiff_facts
 from napari_stainxfer.slides.tiff_levels import find_associated, find_levels
@@ -44,7 +46,7 @@ class TiffSource:
             self._tiff = tifffile.TiffFile(path)
         except Exception as error:
             raise SlideError(
-                f"{path.name} is not a readable TIFF slide ({_short(error)}); it may be damaged or cut short"
+                f"{path.name} is not a readable TIFF slide ({short(error)}); it may be damaged or cut short"
             ) from error
         try:
             series, pages = find_levels(self._tiff, path.name)
@@ -52,8 +54,7 @@ class TiffSource:
             self.shapes: tuple[tuple[int, int], ...] = tuple(page.shape for page in self._pages)
             self.facts = tiff_facts(self._tiff, series, pages[0])
             self.associated: Mapping[str, Callable[[], RGB]] = {
-                name: lambda page=page: self._whole(page)  # type: ignore[misc]
-                for name, page in find_associated(self._tiff, pages).items()
+                name: partial(self._whole, page) for name, page in find_associated(self._tiff, pages).items()
             }
         except SlideError:
             self._tiff.close()
@@ -61,7 +62,7 @@ class TiffSource:
         except Exception as error:
             self._tiff.close()
             raise SlideError(
-                f"{path.name} cannot be understood ({_short(error)}); it may be damaged or cut short"
+                f"{path.name} cannot be understood ({short(error)}); it may be damaged or cut short"
             ) from error
         # A slide that is dropped without close() gives its file back quietly.
         self._closer = weakref.finalize(self, self._tiff.close)
@@ -147,13 +148,7 @@ class _Page:
             pixels: NDArray[np.uint8] | None = self._decode(data, index, **shared)[0]
         except Exception as error:
             raise SlideError(
-                f"{self._name} is damaged: a tile cannot be decoded ({_short(error)}); "
+                f"{self._name} is damaged: a tile cannot be decoded ({short(error)}); "
                 "copy or download it again"
             ) from error
         return None if pixels is None else pixels[0]
-
-
-def _short(error: Exception) -> str:
-    """First line of a library's message, without the object it starts with."""
-    line = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return line.split("> ", 1)[-1][:160]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import tifffile
 
@@ -22,7 +24,7 @@ def find_levels(
     """
     series = [s for s in tiff.series if s.keyframe is not None and s.keyframe.imagewidth > 0]
     if not series:
-        raise SlideError(f"{name} holds no image")
+        raise SlideError(f"{name} holds no image; it may be damaged or cut short")
     usable = [s for s in series if not _fault(s)]
     if not usable:
         largest = max(series, key=_area)
@@ -36,6 +38,7 @@ def find_levels(
         levels.sort(key=_area, reverse=True)
     pages = [page for page in (_focal_page(level) for level in levels) if page is not None]
     pages = [page for page in pages if not _page_fault(page)]
+    _refuse_broken_chain(tiff, name)
     _refuse_cut_short(tiff, pages, name)
     return main, pages
 
@@ -57,7 +60,7 @@ _PLAIN = frozenset({"generic", "uniform", "shaped"})
 
 
 def _is_reduction(page: tifffile.TiffPage, full: tifffile.TiffPage) -> bool:
-    """Whether a page is marked as a smaller version of another; tifffile itself finds only steps of 2 to 4."""
+    """Whether a page is marked as a smaller version of another: tifffile finds only steps of 2 to 4."""
     if not page.is_reduced or page.is_tiled != full.is_tiled:
         return False
     factor = max(full.imagelength / page.imagelength, full.imagewidth / page.imagewidth)
@@ -107,6 +110,20 @@ def _page_fault(page: tifffile.TiffPage) -> str:
 
 _DECODED_TO_RGB = frozenset({6, 7, 33003, 33004, 33005, 33007, 34712, 34892})
 """JPEG and JPEG 2000: their decoders give RGB whatever the file stores."""
+
+
+def _refuse_broken_chain(tiff: tifffile.TiffFile, name: str) -> None:
+    """Every image says where the next one is described: follow the last that could be read."""
+    layout, handle = tiff.tiff, tiff.filehandle
+    offsets = [page.offset for page in tiff.pages]
+    handle.seek(offsets[-1])
+    (tags,) = struct.unpack(layout.tagnoformat, handle.read(layout.tagnosize))
+    handle.seek(offsets[-1] + layout.tagnosize + tags * layout.tagsize)
+    (following,) = struct.unpack(layout.offsetformat, handle.read(layout.offsetsize))
+    if following and following not in offsets:
+        raise SlideError(
+            f"{name} is cut short: it ends after {len(offsets)} of its images; copy or download it again"
+        )
 
 
 def _refuse_cut_short(tiff: tifffile.TiffFile, pages: list[tifffile.TiffPage], name: str) -> None:
