@@ -23,6 +23,9 @@ from napari_stainxfer.methods.windows import tile_boxes, window
 from napari_stainxfer.slides import Box
 
 _KIND = "napari-stainxfer model 1"
+"""Key of the card in the file's metadata; the only key, because safetensors writes several in any order and
+the same model must give the same bytes."""
+
 TILE_PX = 512
 """Side of the tiles in which images are computed; the fastest of 256 to 2048 px on two CPU cores."""
 
@@ -130,7 +133,7 @@ class Model:
         tensors, state = self.method.state()
         card = self.card.model_copy(update={"method_state": dict(state)})
         weights = {name: tensor.contiguous() for name, tensor in tensors.items()}
-        content: bytes = save(weights, metadata={"kind": _KIND, "card": card.model_dump_json()})
+        content: bytes = save(weights, metadata={_KIND: card.model_dump_json()})
         return content
 
     def hash(self) -> str:
@@ -164,13 +167,13 @@ def load(path: str | Path) -> Model:
         raise ModelFileError(f"There is no model file {path}; train one with `stainxfer train`.") from None
     except (OSError, safetensors.SafetensorError) as error:
         raise ModelFileError(f"{path} cannot be read as a model ({error}); train it again.") from None
-    if about.get("kind") != _KIND:
+    if _KIND not in about:
         raise ModelFileError(
             f"{path} is not a model that this version of napari-stainxfer reads "
-            f"(it says {about.get('kind', 'nothing')!r}, not {_KIND!r}); train it again."
+            f"(it holds {', '.join(about) or 'nothing of ours'}, not {_KIND!r}); train it again."
         )
     try:
-        card = ModelCard.model_validate_json(about["card"])
+        card = ModelCard.model_validate_json(about[_KIND])
         record = METHODS[card.method]
         method_class = getattr(import_module(record.module), record.attribute)
         return Model(method_class.from_state(tensors, card.method_state), card)

@@ -1,0 +1,168 @@
+"""Write a slide, whole or a region of it, in the reference's stain."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_stainxfer.errors import SlideError
+from napari_stainxfer.methods import Glass, Model, Window, measure_glass, tile_boxes, window
+from napari_stainxfer.patches import tissue_mask
+from napari_stainxfer.slides import Box, Slide, write_pyramid
+
+TILE_PX = 512
+_READ_AHEAD = 4  # windows; enough to hide decoding behind the network, few enough to keep memory flat
+
+
+@dataclass(frozen=True)
+class ExportProgress:
+    """How far an export is.
+
+    Attributes
+    ----------
+    done_tiles, total_tiles
+        Tiles of the finest level.
+    mpx_per_second
+        Megapixels of the finest level a second, so far.
+    seconds_left
+        At that speed.
+    """
+
+    done_tiles: int
+    total_tiles: int
+    mpx_per_second: float
+    seconds_left: float
+
+
+def slide_glass(slide: Slide) -> Glass:
+    """Measure the colour of a slide's empty glass once, so that its tiles cannot disagree."""
+    overview = slide.overview()
+    return measure_glass(overview, tissue_mask(slide))
+
+
+def normalize_slide(
+    model: Model,
+    slide: Slide,
+    out: str | Path,
+    *,
+    region: Box | None = None,
+    compression: Literal["jpeg", "lossless"] = "jpeg",
+    quality: int = 90,
+    device: str = "auto",
+    on_progress: Callable[[ExportProgress], None] | None = None,
+) -> Path:
+    """Write a slide in the reference's stain as a tiled pyramid, at the slide's own resolution.
+
+    Memory does not grow with the slide. The file appears under its name only when it is whole: stop the
+    export in any way (an exception from ``on_progress`` is one) and nothing is left of it.
+
+    Parameters
+    ----------
+    model
+        From :func:`fit` or :func:`load`.
+    slide
+        The slide; its um/px must be known.
+    out
+        ``.ome.tif`` for an OME-TIFF, ``.tif`` for a plain pyramid that OpenSlide reads with all levels.
+    region
+        Only this part, in level-0 pixels.
+    compression, quality
+        JPEG with its quality, 1 to 100, or lossless.
+    device
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    on_progress
+        Called after every tile.
+
+    Raises
+    ------
+    SlideError
+        When the slide is not brightfield, the region is not inside it, or ``out`` cannot be written.
+    MissingResolutionError
+        When the slide's um/px is not known.
+    """
+    mpp = slide.require_mpp("--mpp")
+    slide.require_brightfield()
+    area = region or Box(0, 0, *slide.shape)
+    if min(area) < 0 or not (area.height and area.width):
+        raise SlideError(
+            f"Region {tuple(area)} is empty or negative; give y,x,height,width in level-0 pixels."
+        )
+    if area.y + area.height > slide.shape[0] or area.x + area.width > slide.shape[1]:
+        raise SlideError(
+            f"Region {tuple(area)} reaches beyond {slide.name}, which is {slide.shape[0]} px high and "
+            f"{slide.shape[1]} px wide; give y,x,height,width in level-0 pixels."
+        )
+    target = Path(out)
+    write_pyramid(
+        target,
+        _tiles(model.to(device), slide, area, on_progress),
+        shape=(area.height, area.width),
+        mpp=mpp,
+        magnification=slide.magnification,
+        icc_profile=slide.icc_profile,
+        provenance=_provenance(model, slide, area),
+        compression=compression,
+        quality=quality,
+        tile_px=TILE_PX,
+    )
+    return target
+
+
+def _tiles(
+    model: Model, slide: Slide, area: Box, on_progress: Callable[[ExportProgress], None] | None
+) -> Iterator[NDArray[np.uint8]]:
+    """Transformed tiles in row-major order, the slide read ahead in threads of its own."""
+    glass = slide_glass(slide)
+    boxes = [
+        Box(box.y + area.y, box.x + area.x, box.height, box.width)
+        for box in tile_boxes((area.height, area.width), TILE_PX)
+    ]
+    started, pixels_done = time.perf_counter(), 0
+    total_pixels = area.height * area.width
+    with ThreadPoolExecutor(2, thread_name_prefix="read-ahead") as pool:
+        ahead: deque[tuple[Window, Future[NDArray[np.uint8]]]] = deque()
+        remaining = iter(boxes)
+        try:
+            for done, box in enumerate(boxes, start=1):
+                while len(ahead) < _READ_AHEAD and (upcoming := next(remaining, None)) is not None:
+                    cut = window(upcoming, slide.shape, halo_px=model.halo_px, align_px=model.method.align_px)
+                    ahead.append((cut, pool.submit(slide.read_region, cut.read)))
+                cut, future = ahead.popleft()
+                pixels = future.result()[cut.rows][:, cut.columns]
+                yield model.transform_window(pixels, glass=glass)[cut.keep]
+                pixels_done += box.height * box.width
+                if on_progress is not None:
+                    spent = time.perf_counter() - started
+                    on_progress(
+                        ExportProgress(
+                            done,
+                            len(boxes),
+                            pixels_done / 1e6 / spent,
+                            spent / pixels_done * (total_pixels - pixels_done),
+                        )
+                    )
+        finally:
+            for _, future in ahead:
+                future.cancel()
+
+
+def _provenance(model: Model, slide: Slide, area: Box) -> dict[str, str]:
+    card = model.card
+    return {
+        "software": f"napari-stainxfer {card.package_version}",
+        "method": card.method,
+        "model_sha256": model.hash(),
+        "model_mpp": f"{card.mpp:g}",
+        "references": ", ".join(reference.name for reference in card.references),
+        "source": slide.name,
+        "source_fingerprint": slide.fingerprint(),
+        "region": ",".join(map(str, area)),
+    }

@@ -1,0 +1,121 @@
+"""Whole-slide export: seamless, flat in what it leaves behind, and faithful to its source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_stainxfer.applying import ExportProgress, normalize_slide
+from napari_stainxfer.applying.export import slide_glass
+from napari_stainxfer.errors import MissingResolutionError, SlideError
+from napari_stainxfer.methods import Model, ModelCard
+from napari_stainxfer.methods.neural import NeuralStyle
+from napari_stainxfer.models import HRNetGenerator
+from napari_stainxfer.phantom import phantom_slide
+from napari_stainxfer.slides import Box, Slide, open_slide
+
+SIZE = (1301, 1107)
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    """A generator with random weights everywhere, so that every pixel depends on its surroundings."""
+    torch.manual_seed(0)
+    generator = HRNetGenerator(width=4)
+    torch.nn.init.normal_(generator.residual.weight, std=0.3)
+    card = ModelCard(method="nst-ad-hrnet", package_version="0", mpp=1.0, patch_px=256, pairs=0)
+    return Model(NeuralStyle(generator.eval(), name="hrnet", width=4), card)
+
+
+@pytest.fixture(scope="module")
+def slide() -> Slide:
+    return phantom_slide("lab3", seed=2, size_px=SIZE)
+
+
+@pytest.fixture(scope="module")
+def whole(model: Model, slide: Slide) -> np.ndarray:
+    pixels = slide.read_region(Box(0, 0, *SIZE))
+    return model.transform(pixels, glass=slide_glass(slide), tile_px=4096)
+
+
+def test_tiles_equal_the_whole(model: Model, slide: Slide, whole: np.ndarray, tmp_path: Path) -> None:
+    out = normalize_slide(model, slide, tmp_path / "out.ome.tif", compression="lossless", device="cpu")
+    with open_slide(out) as written:
+        assert written.shape == SIZE
+        pixels = written.read_region(Box(0, 0, *SIZE))
+    difference = np.abs(pixels.astype(int) - whole)
+    # a convolution over another window may sum in another order: the last bit, on few pixels
+    assert difference.max() <= 1
+    assert (difference > 0).mean() < 1e-3
+
+
+def test_region_equals_the_same_part_of_the_whole(
+    model: Model, slide: Slide, whole: np.ndarray, tmp_path: Path
+) -> None:
+    box = Box(201, 333, 617, 555)
+    out = normalize_slide(
+        model, slide, tmp_path / "part.tif", region=box, compression="lossless", device="cpu"
+    )
+    with open_slide(out) as written:
+        pixels = written.read_region(Box(0, 0, box.height, box.width))
+    part = whole[box.y : box.y + box.height, box.x : box.x + box.width]
+    assert np.abs(pixels.astype(int) - part).max() <= 1
+
+
+def test_empty_glass_is_kept_byte_for_byte(model: Model, slide: Slide, whole: np.ndarray) -> None:
+    corner = slide.read_region(Box(0, 0, 60, 60))
+    assert corner.min() > 200, "the phantom's corner is expected to be empty glass"
+    assert np.array_equal(whole[:60, :60], corner)
+    assert not np.array_equal(whole, slide.read_region(Box(0, 0, *SIZE)))
+
+
+def test_facts_and_provenance_are_kept(model: Model, slide: Slide, tmp_path: Path) -> None:
+    out = normalize_slide(model, slide, tmp_path / "out.ome.tif", device="cpu")
+    with open_slide(out) as written:
+        assert written.mpp == pytest.approx(slide.mpp)
+        assert written.magnification == slide.magnification
+        assert written.provenance["model_sha256"] == model.hash()
+        assert written.provenance["source"] == slide.name
+
+
+def test_progress_ends_at_the_last_tile(model: Model, slide: Slide, tmp_path: Path) -> None:
+    seen: list[ExportProgress] = []
+    normalize_slide(model, slide, tmp_path / "out.tif", device="cpu", on_progress=seen.append)
+    assert [progress.done_tiles for progress in seen] == list(range(1, 10))
+    assert seen[-1].total_tiles == 9
+    assert seen[-1].seconds_left == pytest.approx(0)
+
+
+def test_cancelled_export_leaves_nothing_and_can_be_run_again(
+    model: Model, slide: Slide, tmp_path: Path
+) -> None:
+    def stop(progress: ExportProgress) -> None:
+        if progress.done_tiles == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        normalize_slide(model, slide, tmp_path / "out.ome.tif", device="cpu", on_progress=stop)
+    assert list(tmp_path.iterdir()) == []
+    assert normalize_slide(model, slide, tmp_path / "out.ome.tif", device="cpu").exists()
+
+
+def test_slide_without_resolution_is_refused(model: Model, tmp_path: Path) -> None:
+    blank = Slide.from_array(np.full((64, 64, 3), 200, np.uint8))
+    with pytest.raises(MissingResolutionError, match="--mpp"):
+        normalize_slide(model, blank, tmp_path / "out.tif")
+
+
+@pytest.mark.parametrize("region", [Box(0, 0, 9999, 10), Box(-1, 0, 10, 10), Box(0, 0, 0, 10)])
+def test_region_outside_the_slide_is_refused(model: Model, slide: Slide, tmp_path: Path, region: Box) -> None:
+    with pytest.raises(SlideError, match="level-0 pixels"):
+        normalize_slide(model, slide, tmp_path / "out.tif", region=region)
+
+
+def test_output_beyond_reach_is_refused(model: Model, slide: Slide, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(SlideError):
+        normalize_slide(model, slide, blocked / "out.tif", device="cpu")
