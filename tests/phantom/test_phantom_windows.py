@@ -15,7 +15,7 @@ TISSUE = Tissue(3, (2048, 2048))
 BIG = Box(770, 500, 300, 420)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.integers(0, 299), st.integers(0, 419), st.data())
 def test_a_window_equals_the_crop_of_a_larger_one(y: int, x: int, data: st.DataObject) -> None:
     h = data.draw(st.integers(1, BIG.height - y))

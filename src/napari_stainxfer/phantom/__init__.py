@@ -4,6 +4,7 @@ from napari_stainxfer.phantom.blocks import mask_region, render, stain_region
 from napari_stainxfer.phantom.labs import LABS, Lab
 from napari_stainxfer.phantom.slide import PhantomSource, phantom_masks, phantom_slide
 from napari_stainxfer.phantom.tissue import Masks, Tissue
+from napari_stainxfer.phantom.writing import write_phantom
 
 __all__ = [
     "LABS",
@@ -16,4 +17,5 @@ __all__ = [
     "phantom_slide",
     "render",
     "stain_region",
+    "write_phantom",
 ]

@@ -107,6 +107,9 @@ def geometry(
     for mark in marks:
         _draw(mark, ys, xs, glomerulus, tuft, vessel, lumen)
     tissue = outline(seed, extent_um, ys, xs)
+    # nothing but the fibrous capsule reaches the surface of the organ
+    for field, cover_um in ((glomerulus, 10.0), (tuft, 13.0), (vessel, 10.0), (lumen, 15.0)):
+        np.minimum(field, tissue - cover_um, out=field)
     tubule, near, sites = _tubules(seed, ys, xs)
     # tubules keep off landmarks and off the fibrous capsule of the organ
     for wall in (-glomerulus - 0.5, -vessel - 1.0, tissue - 9.0):

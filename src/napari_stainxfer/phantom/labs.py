@@ -18,6 +18,8 @@ def _unit(v: Vector) -> Vector:
     norm = math.sqrt(sum(a * a for a in v))
     if norm == 0 or min(v) < 0:
         raise ValueError("a stain vector needs three optical densities of 0 or more, not all 0")
+    if abs(norm - 1) < 1e-9:
+        return v  # so that a lab survives being saved and loaded
     return (v[0] / norm, v[1] / norm, v[2] / norm)
 
 
@@ -58,7 +60,7 @@ class Lab(BaseModel):
         Standard deviation of the sensor noise at mid grey, in grey levels.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     name: str
     haematoxylin: StainVector = (0.62, 0.71, 0.33)

@@ -50,7 +50,7 @@ def nuclei(seed: int, g: Geometry, y0: float, x0: float, y1: float, x1: float) -
     # some nuclei lie half outside the section and look pale
     dark = np.where(kind == TUFT, 0.95, 1.0) * (0.5 + 0.7 * np.sqrt(w))
     hollow = np.where(flat, 0.15, np.where(kind == TUFT, 0.35, 0.6))
-    apart = np.where(flat, 7.5, np.where(kind == TUFT, 6.8, np.where(proximal, 9.5, 7.6)))
+    apart = np.where(flat, 7.5, np.where(kind == TUFT, 6.0, np.where(proximal, 9.5, 7.6)))
     columns = (a.astype(np.float32) for a in (y, x, long, short, angle, dark, hollow))
     return Ellipses(at.number(), *columns)[spread(at.uniform(seed + 71), y, x, apart)]
 

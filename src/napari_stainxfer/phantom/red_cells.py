@@ -20,9 +20,10 @@ def red_cells(seed: int, g: Geometry, y0: float, x0: float, y1: float, x1: float
     clump = noise_at(seed + 90, at.y, at.x, 24.0)
     d = g.distances(at.y, at.x)
     capillary = (d.tubule < -2.4) & (d.glomerulus < -2) & (d.vessel < -2) & (chance < 0.6) & (clump > 0.66)
+    capillary &= d.tissue > 14
     in_loop = (d.tuft > 4.0) & (noise_at(seed + 92, at.y, at.x, 9.0) > 0.77)
     in_vessel = (d.lumen > 2.5) & (chance < 4 * (clump - 0.42))
-    keep = (capillary | in_loop | in_vessel) & (d.tissue > 3)
+    keep = capillary | in_loop | in_vessel
     at, capillary, room = at[keep], capillary[keep], -d.tubule[keep]
     u, v, turn, w = (at.uniform(seed + k) for k in (84, 85, 86, 87))
     long = 2.75 + 0.5 * u

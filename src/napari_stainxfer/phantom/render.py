@@ -82,14 +82,12 @@ def _grain(lab: Lab, out: Floats, top: int, left: int) -> None:
     y = np.arange(top, top + h, dtype=np.int64)[:, None]
     x = np.arange(left, left + w, dtype=np.int64)[None, :]
     bits = hashed(zlib.crc32(lab.name.encode()), y, x)
-    for k in range(3):
+    for k, white in enumerate(lab.white):
         parts = bits.view(np.uint8).reshape(h, w, 4)
         total = parts[..., 0].astype(np.float32) + parts[..., 1] + parts[..., 2] + parts[..., 3]
-        # shot noise: quiet in the shade, and glass is saturated in most scanners, so quiet there too
-        level = out[..., k] * np.float32(1 / 255)
-        spread = np.sqrt(np.clip(level, 0, 1) * np.clip(1.06 - level, 0, 1)) * np.float32(
-            2 * lab.noise / 147.8
-        )
+        # loudest at mid grey: dark pixels catch few photons, and glass is next to saturation
+        light = np.clip(out[..., k] * np.float32(1 / white), 0, 1)
+        spread = np.sqrt(light * (np.float32(1.03) - light)) * np.float32(lab.noise / 147.8 / 0.515)
         out[..., k] += (total - np.float32(510)) * spread
         if k < 2:
             bits = mix(bits + np.uint32(0x9E3779B9))

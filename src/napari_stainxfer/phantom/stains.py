@@ -24,7 +24,8 @@ def plain_stains(seed: int, g: Geometry, ys: Floats, xs: Floats, mpp: float) -> 
     """Haematoxylin and eosin (H, W) at the rows ``ys`` and columns ``xs`` (um)."""
     soft = min(max(mpp, 0.5), 1.0)
     n = Noise(seed, ys, xs, mpp)
-    h, e = _interstitium_and_tubules(g, ys, xs, n, soft)
+    tissue = g.up(g.tissue, ys, xs)
+    h, e = _interstitium_and_tubules(g, ys, xs, tissue, n, soft)
     glomerulus = g.up(g.glomerulus, ys, xs)
     if glomerulus.max() > -2:
         m = cover(glomerulus, soft)
@@ -35,7 +36,7 @@ def plain_stains(seed: int, g: Geometry, ys: Floats, xs: Floats, mpp: float) -> 
         m = cover(vessel, soft)
         vh, ve = _vessel(vessel, g.up(g.lumen, ys, xs), n, soft)
         h, e = h + (vh - h) * m, e + (ve - e) * m
-    on = cover(g.up(g.tissue, ys, xs), soft)
+    on = cover(tissue, soft)
     return np.clip(h, 0, None) * on, np.clip(e, 0, None) * on
 
 
@@ -45,13 +46,13 @@ def cover(distance: Floats, soft_um: float) -> Floats:
 
 
 def _interstitium_and_tubules(
-    g: Geometry, ys: Floats, xs: Floats, n: Noise, soft: float
+    g: Geometry, ys: Floats, xs: Floats, tissue: Floats, n: Noise, soft: float
 ) -> tuple[Floats, Floats]:
     wall = g.up(g.tubule, ys, xs)
     depth = wall - g.up(g.gap, ys, xs)
     # fibres run along the tubules; capillaries open where three of them meet
     e = 0.22 + 0.07 * np.sin(wall * np.float32(3.3) + 9 * n.cell) + 0.16 * n.mid + 0.1 * n.fine
-    slit = cover(-depth - 2.4 + 3 * n.wide, soft)
+    slit = cover(-depth - 2.4 + 3 * n.wide, soft) * np.clip(tissue * 0.2 - 2, 0, 1)  # none in the capsule
     e += (0.015 - e) * slit
 
     height = np.asarray(g.labels(g.height, ys, xs), np.float32)

@@ -83,5 +83,5 @@ class Tissue:
         h *= 1 - red
         e *= 1 - 0.85 * red
         uneven = 0.88 + 0.24 * value_noise(self.seed + 92, ys, xs, 800.0)
-        masks = Masks(g.up(g.glomerulus, ys, xs) > 0, label, red > 0.5, inside > 0)
+        masks = Masks((g.up(g.glomerulus, ys, xs) > 0) & (inside > 0), label, red > 0.5, inside > 0)
         return np.stack([h * uneven, e * uneven, tone]), masks
