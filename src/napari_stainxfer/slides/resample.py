@@ -15,7 +15,7 @@ _SUPPORT = 2.0
 
 
 def sampling_window(
-    region: tuple[float, float, float, float], size: tuple[int, int], shape: tuple[int, int]
+    region: tuple[float, float, float, float], size: tuple[int, int]
 ) -> tuple[Box, tuple[float, float, float, float]]:
     """Which whole pixels to read so that `resample` sees all that its filter touches.
 
@@ -25,25 +25,20 @@ def sampling_window(
         (y, x, height, width) in fractional pixels of the image that is read.
     size
         Height and width of the result.
-    shape
-        Height and width of the image. The margin stops at its edge, as it would if the whole image
-        were resampled at once; the region itself may reach outside.
 
     Returns
     -------
     The rectangle to read, and the region relative to its corner.
     """
     y, x, height, width = region
-    y0, y1 = _span(y, height, size[0], shape[0])
-    x0, x1 = _span(x, width, size[1], shape[1])
+    y0, y1 = _span(y, height, size[0])
+    x0, x1 = _span(x, width, size[1])
     return Box(y0, x0, y1 - y0, x1 - x0), (y - y0, x - x0, height, width)
 
 
-def _span(start: float, length: float, size: int, limit: int) -> tuple[int, int]:
+def _span(start: float, length: float, size: int) -> tuple[int, int]:
     margin = _SUPPORT * max(1.0, length / size) + 1
-    low = min(floor(start), max(0, floor(start - margin)))
-    high = max(ceil(start + length), min(limit, ceil(start + length + margin)))
-    return low, high
+    return floor(start - margin), ceil(start + length + margin)
 
 
 def resample(rgb: RGB, region: tuple[float, float, float, float], size: tuple[int, int]) -> RGB:

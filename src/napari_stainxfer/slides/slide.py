@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -12,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_stainxfer.errors import MissingResolutionError, SlideError
+from napari_stainxfer.slides.associated import AssociatedImages
 from napari_stainxfer.slides.box import Box
 from napari_stainxfer.slides.brightfield import why_not_brightfield
 from napari_stainxfer.slides.cache import BlockCache
 from napari_stainxfer.slides.memory import array_source
+from napari_stainxfer.slides.padding import Read, read_edge_outside, read_white_outside, whiten_outside
 from napari_stainxfer.slides.resample import resample, sampling_window
 from napari_stainxfer.slides.source import RGB, Level, PixelSource
 from napari_stainxfer.slides.virtual import OVERVIEW_PX, VirtualLevels, all_levels
@@ -26,22 +29,6 @@ if TYPE_CHECKING:
 _VIRTUAL_CACHE_BYTES = 64 * 2**20
 _LEVEL_TOLERANCE = 1.005
 """A level up to half a percent coarser than asked for still serves: writers round level sizes."""
-
-
-class AssociatedImages(Mapping[str, RGB]):
-    """Label, macro and thumbnail images by name; each is read when it is looked up."""
-
-    def __init__(self, readers: Mapping[str, Callable[[], RGB]]) -> None:
-        self._readers = readers
-
-    def __getitem__(self, name: str) -> RGB:
-        return self._readers[name]()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._readers)
-
-    def __len__(self) -> int:
-        return len(self._readers)
 
 
 class Slide:
@@ -175,6 +162,8 @@ class Slide:
         -------
         uint8 (h, w, 3) with h = round((y + height) / downsample) - round(y / downsample), at least 1.
         """
+        if box.height <= 0 or box.width <= 0:
+            raise ValueError(f"a region needs a positive height and width, not {box.height} x {box.width}")
         downsample = self.levels[level].downsample
         y, x = round(box.y / downsample), round(box.x / downsample)
         height = max(1, round((box.y + box.height) / downsample) - y)
@@ -183,7 +172,7 @@ class Slide:
 
     def read_level(self, box: Box, level: int) -> RGB:
         """Read a rectangle given in the pixels of a level: uint8 (box.height, box.width, 3)."""
-        return self._read_padded(level, box, self.levels[level].shape)
+        return read_white_outside(self._reader(level), self.levels[level].shape, box)
 
     def read_region_at(self, box: Box, *, mpp: float) -> RGB:
         """Read what a rectangle of level 0 shows at any resolution, antialiased.
@@ -213,10 +202,10 @@ class Slide:
         number = fit[-1] if fit else 0
         level = self.levels[number]
         d = level.downsample
-        window, inner = sampling_window(
-            (box.y / d, box.x / d, box.height / d, box.width / d), size, level.shape
-        )
-        return resample(self.read_level(window, number), inner, size)
+        region = (box.y / d, box.x / d, box.height / d, box.width / d)
+        window, inner = sampling_window(region, size)
+        pixels = read_edge_outside(self._reader(number), level.shape, window)
+        return whiten_outside(resample(pixels, inner, size), box, self.shape)
 
     def overview(self, max_px: int = OVERVIEW_PX) -> RGB:
         """Return the whole slide, no side longer than ``max_px``: uint8 (h, w, 3), antialiased."""
@@ -254,19 +243,8 @@ class Slide:
         """Close the file. Reading afterwards is an error."""
         self._source.close()
 
-    def _read_padded(self, level: int, box: Box, shape: tuple[int, int]) -> RGB:
-        if box.height <= 0 or box.width <= 0:
-            raise ValueError(f"a region needs a positive height and width, not {box.height} x {box.width}")
-        y0, x0 = max(0, box.y), max(0, box.x)
-        y1, x1 = min(shape[0], box.y + box.height), min(shape[1], box.x + box.width)
-        inside = y1 > y0 and x1 > x0
-        if inside and (y1 - y0, x1 - x0) == (box.height, box.width):
-            return self._pixels.read(level, y0, x0, box.height, box.width)
-        out = np.full((box.height, box.width, 3), 255, np.uint8)
-        if inside:
-            rows, columns = slice(y0 - box.y, y1 - box.y), slice(x0 - box.x, x1 - box.x)
-            out[rows, columns] = self._pixels.read(level, y0, x0, y1 - y0, x1 - x0)
-        return out
+    def _reader(self, level: int) -> Read:
+        return partial(self._pixels.read, level)
 
     def __enter__(self) -> Self:
         return self

@@ -42,7 +42,10 @@ def tiff_facts(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries, page: t
 
 
 def _plausible(value: object) -> float | None:
-    number = float(value) if isinstance(value, (int, float, str)) else 0.0
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
     return number if 0 < number < 10000 else None
 
 
