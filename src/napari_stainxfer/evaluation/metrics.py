@@ -44,7 +44,7 @@ class PerceptualDistance:
 
 def _unit_difference(features: Tensor) -> float:
     unit = features / (features.norm(dim=1, keepdim=True) + 1e-10)
-    return (unit[0] - unit[1]).square().sum(dim=0).mean().item()
+    return float((unit[0] - unit[1]).square().sum(dim=0).mean())
 
 
 def colour_difference(image: RGB, truth: RGB, mask: NDArray[np.bool_] | None = None) -> float:
