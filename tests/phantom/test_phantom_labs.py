@@ -45,8 +45,8 @@ def test_the_same_tissue_has_the_same_structure_in_two_labs(name: str) -> None:
 def test_the_labs_look_different() -> None:
     colours = np.array([render(TISSUE, lab, FIELD).mean(axis=(0, 1)) for lab in LABS.values()])
     away = np.linalg.norm(colours - colours[0], axis=1)
-    assert away[1] == away.max() or away[1] > 60
-    assert max(away[3], away[5]) < 20  # labs 4 and 6 are the mild ones
+    assert set(np.argsort(away)[1:3]) == {3, 5}  # labs 4 and 6 are the mild ones
+    assert away[1] > 2 * away[[3, 5]].max()  # lab 2 is far off
     for k in range(8):
         apart = np.linalg.norm(np.delete(colours, k, axis=0) - colours[k], axis=1)
         assert apart.min() > 6

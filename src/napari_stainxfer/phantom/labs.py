@@ -116,25 +116,25 @@ LABS: dict[str, Lab] = {
             focus_um=1.2,
             noise=3.0,
         ),
-        # weak eosin that leans to violet
+        # pale eosin that leans to violet, soft focus
         Lab(
             name="lab3",
             haematoxylin=(0.70, 0.65, 0.28),
-            eosin=(0.26, 0.89, 0.24),
+            eosin=(0.32, 0.90, 0.20),
             haemoglobin=(0.08, 0.80, 0.50),
-            scale=(0.9, 0.62, 0.9),
+            scale=(0.8, 0.4, 0.8),
             white=(236, 238, 246),
-            focus_um=0.4,
-            sharpen=0.5,
+            focus_um=0.9,
             noise=2.0,
         ),
-        # mild: a little pinker
+        # mild: pinker, haematoxylin a little weak, not quite sharp
         Lab(
             name="lab4",
-            eosin=(0.13, 0.91, 0.38),
-            scale=(0.95, 1.08, 1.05),
+            haematoxylin=(0.58, 0.71, 0.40),
+            eosin=(0.10, 0.87, 0.48),
+            scale=(0.72, 1.0, 1.0),
             white=(245, 244, 241),
-            sharpen=0.6,
+            focus_um=0.5,
         ),
         # faded slides under a yellowish lamp
         Lab(
@@ -146,14 +146,15 @@ LABS: dict[str, Lab] = {
             focus_um=0.5,
             noise=2.2,
         ),
-        # mild: a little darker and bluer
+        # mild: bluer, haematoxylin a little strong
         Lab(
             name="lab6",
-            haematoxylin=(0.66, 0.69, 0.29),
-            scale=(1.12, 0.95, 1.0),
+            haematoxylin=(0.72, 0.64, 0.27),
+            eosin=(0.24, 0.91, 0.30),
+            scale=(1.4, 0.75, 1.0),
             thickness=1.08,
             white=(238, 240, 246),
-            focus_um=0.4,
+            focus_um=0.6,
             noise=1.6,
         ),
         # thick, dark sections, crossed colour channels, soft focus
@@ -163,10 +164,10 @@ LABS: dict[str, Lab] = {
             eosin=(0.17, 0.94, 0.29),
             haemoglobin=(0.16, 0.78, 0.60),
             scale=(1.05, 1.05, 1.0),
-            thickness=1.5,
+            thickness=1.9,
             white=(234, 229, 236),
             response=((0.92, 0.08, 0.0), (0.06, 0.88, 0.06), (0.0, 0.08, 0.92)),
-            focus_um=0.9,
+            focus_um=1.3,
             noise=2.5,
         ),
         # over-stained with haematoxylin, blue and grainy
@@ -175,8 +176,8 @@ LABS: dict[str, Lab] = {
             haematoxylin=(0.76, 0.60, 0.25),
             eosin=(0.34, 0.86, 0.30),
             haemoglobin=(0.18, 0.80, 0.56),
-            scale=(1.35, 0.6, 0.9),
-            gamma=(0.85, 1.0, 1.0),
+            scale=(1.5, 0.6, 0.9),
+            gamma=(0.8, 1.0, 1.0),
             white=(230, 235, 244),
             tone=(1.08, 1.0, 0.9),
             focus_um=0.6,
