@@ -260,6 +260,7 @@ def test_tiles_must_fit(tmp_path: Path) -> None:
         ("quality", 0, "1 to 100"),
         ("compression", "webp", "jpeg, lossless"),
         ("shape", (0, 5), "one pixel"),
+        ("mpp", 0.0, "positive number"),
     ],
 )
 def test_settings_are_checked(tmp_path: Path, keyword: str, value: object, words: str) -> None:
@@ -271,3 +272,9 @@ def test_settings_are_checked(tmp_path: Path, keyword: str, value: object, words
 def test_a_strange_ending_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SlideError, match=r"slide.png must end in .ome.tif or .tif"):
         PyramidWriter(tmp_path / "slide.png", shape=(64, 64), mpp=0.5)
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_provenance_that_json_cannot_hold_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        PyramidWriter(tmp_path / name, shape=(64, 64), mpp=0.5, provenance={"mask": np.zeros(3)})

@@ -21,7 +21,7 @@ from napari_stainxfer.slides.memory import array_source
 from napari_stainxfer.slides.padding import Read, read_edge_outside, read_white_outside, whiten_outside
 from napari_stainxfer.slides.resample import resample, sampling_window
 from napari_stainxfer.slides.source import RGB, Level, PixelSource
-from napari_stainxfer.slides.virtual import OVERVIEW_PX, VirtualLevels, all_levels
+from napari_stainxfer.slides.virtual import OVERVIEW_PX, VirtualLevels, plan_levels
 
 if TYPE_CHECKING:
     import dask.array
@@ -55,7 +55,7 @@ class Slide:
     shape
         Height and width of level 0, in pixels.
     levels
-        All levels, finest first, with virtual overviews at the end where the source has too few.
+        All levels, finest first, with virtual ones where the source has too few.
     mpp
         Um/px of level 0, or None if nobody said.
     magnification
@@ -80,7 +80,8 @@ class Slide:
         facts = source.facts
         self.name = name
         self.path = path
-        self.levels: tuple[Level, ...] = all_levels(source)
+        plans = plan_levels(source)
+        self.levels: tuple[Level, ...] = tuple(plan.level for plan in plans)
         self.shape: tuple[int, int] = self.levels[0].shape
         self.mpp = facts.mpp if mpp is None else float(mpp)
         self.magnification = facts.magnification
@@ -88,7 +89,7 @@ class Slide:
         self.vendor = facts.vendor
         self.provenance = dict(facts.provenance)
         self.associated_images: Mapping[str, RGB] = AssociatedImages(source.associated)
-        self._pixels = VirtualLevels(source, self.levels, BlockCache(_VIRTUAL_CACHE_BYTES))
+        self._pixels = VirtualLevels(source, plans, BlockCache(_VIRTUAL_CACHE_BYTES))
         self._fingerprint: str | None = None
 
     @classmethod
@@ -106,7 +107,7 @@ class Slide:
 
     @property
     def real_levels(self) -> int:
-        """How many of the levels are in the source; the ones after them are computed."""
+        """How many of the levels are in the source; the others are computed."""
         return len(self._source.shapes)
 
     def require_mpp(self, option: str = "mpp") -> float:

@@ -18,10 +18,15 @@ MICROSCOPE_MPP_MAX = 10.0
 
 @dataclass(frozen=True)
 class Level:
-    """One level of a slide: ``shape`` (height, width), and how many level-0 pixels a side a pixel covers."""
+    """One level of a slide.
+
+    ``shape`` is (height, width), ``downsample`` how many level-0 pixels a side one pixel covers, and a
+    ``virtual`` level is computed from a finer one when it is read.
+    """
 
     shape: tuple[int, int]
     downsample: float
+    virtual: bool = False
 
 
 @dataclass(frozen=True)

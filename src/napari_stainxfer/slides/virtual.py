@@ -1,12 +1,13 @@
 """Overview levels for a slide that has too few of its own, computed when somebody looks.
 
-Every virtual level halves the one above it, by area average. A block is made from the coarsest level
-that the source really has, strip by strip, so memory stays flat; the price is time, since the first
-look at a whole virtual level decodes that whole source level once (a 100,000 x 100,000 px one-level
-slide takes about a minute on one core). Blocks are kept for the next look.
+A block of a virtual level is the area average of the next finer level that the source really has,
+made strip by strip, so memory stays flat. The price is time: the first look at a whole virtual level
+decodes that whole source level once. Blocks are kept for the next look.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -18,24 +19,43 @@ from napari_stainxfer.slides.tiling import read_from_blocks
 OVERVIEW_PX = 1024
 """A slide has enough levels when its coarsest one is no longer than this."""
 
-_GAP = 4.0
-"""Real levels this far apart are dense enough: a read decodes at most 16 pixels for each it returns."""
+_GAP = 4
+"""Levels further apart than this get one between, so that no overview has to be made of all of level 0."""
 
 _BLOCK_PX = 256
 _STRIP_PX = 1024
 
 
-def all_levels(source: PixelSource) -> tuple[Level, ...]:
-    """Levels of a source followed by the virtual ones that it lacks."""
-    height, width = source.shapes[0]
-    levels = [Level(shape, _downsample((height, width), shape)) for shape in source.shapes]
-    base = levels[-1]
-    factor = 1
-    while max(base.shape) > factor * OVERVIEW_PX:
-        factor *= 2
-        shape = (-(-base.shape[0] // factor), -(-base.shape[1] // factor))
-        levels.append(Level(shape, base.downsample * factor))
-    return tuple(levels)
+class Plan(NamedTuple):
+    """Where the pixels of a level come from: a level of the source, made smaller by a whole factor."""
+
+    level: Level
+    base: int
+    factor: int
+
+
+def plan_levels(source: PixelSource) -> tuple[Plan, ...]:
+    """Plan the levels of a source and, where it has too few, virtual ones between and after them."""
+    shapes = source.shapes
+    downsamples = [_downsample(shapes[0], shape) for shape in shapes]
+    plans = []
+    for base, (shape, downsample) in enumerate(zip(shapes, downsamples, strict=True)):
+        plans.append(Plan(Level(shape, downsample), base, 1))
+        factor = 1
+        if base + 1 < len(shapes):
+            while downsamples[base + 1] > 1.5 * _GAP * factor * downsample:
+                factor *= _GAP
+                plans.append(_smaller(shape, downsample, base, factor))
+        else:
+            while max(shape) > factor * OVERVIEW_PX:
+                factor *= 2
+                plans.append(_smaller(shape, downsample, base, factor))
+    return tuple(plans)
+
+
+def _smaller(shape: tuple[int, int], downsample: float, base: int, factor: int) -> Plan:
+    reduced = (-(-shape[0] // factor), -(-shape[1] // factor))
+    return Plan(Level(reduced, downsample * factor, virtual=True), base, factor)
 
 
 def _downsample(full: tuple[int, int], shape: tuple[int, int]) -> float:
@@ -53,25 +73,25 @@ def _downsample(full: tuple[int, int], shape: tuple[int, int]) -> float:
 class VirtualLevels:
     """Reads every level of a source, the virtual ones too."""
 
-    def __init__(self, source: PixelSource, levels: tuple[Level, ...], cache: BlockCache) -> None:
+    def __init__(self, source: PixelSource, plans: tuple[Plan, ...], cache: BlockCache) -> None:
         self._source = source
-        self._levels = levels
+        self._plans = plans
         self._cache = cache
 
     def read(self, level: int, y: int, x: int, height: int, width: int) -> RGB:
         """Read a rectangle, in pixels of that level and inside it."""
-        if level < len(self._source.shapes):
-            return self._source.read(level, y, x, height, width)
+        plan = self._plans[level]
+        if not plan.level.virtual:
+            return self._source.read(plan.base, y, x, height, width)
 
         def block(row: int, column: int) -> RGB:
-            return self._cache.get(("virtual", level, row, column), lambda: self._make(level, row, column))
+            return self._cache.get((level, row, column), lambda: self._make(plan, row, column))
 
         return read_from_blocks((y, x, height, width), (_BLOCK_PX, _BLOCK_PX), block)
 
-    def _make(self, level: int, row: int, column: int) -> RGB:
-        base = len(self._source.shapes) - 1
-        factor = round(self._levels[level].downsample / self._levels[base].downsample)
-        bottom, right = self._levels[base].shape
+    def _make(self, plan: Plan, row: int, column: int) -> RGB:
+        base, factor = plan.base, plan.factor
+        bottom, right = self._source.shapes[base]
         top, left = row * _BLOCK_PX * factor, column * _BLOCK_PX * factor
         width = min(_BLOCK_PX * factor, right - left)
         strip = max(factor, _STRIP_PX // factor * factor)

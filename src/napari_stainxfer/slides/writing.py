@@ -94,15 +94,19 @@ class PyramidWriter:
             raise ValueError(f"a tile's side must be a multiple of 16 pixels, not {tile_px}")
         if min(shape) < 1:
             raise ValueError(f"a slide needs at least one pixel, not {shape[0]} x {shape[1]}")
+        if mpp is not None and not 0 < mpp < float("inf"):
+            raise ValueError(f"um/px must be a positive number, not {mpp}")
         self._shapes = level_shapes(shape, tile_px)
         self._mpp = mpp
         self._magnification = magnification
         self._icc_profile = icc_profile
         self._provenance = dict(provenance or {})
+        # Made now, so that what JSON cannot hold is refused before the slide is written and not after.
+        self._description = self._describe()
         self._encoding = (tile_px, compression, quality)
         self._workers = workers
         self._stack = ExitStack()
-        self._levels: list[SpooledLevel] = []
+        self._levels: list[SpooledLevel]
         self._scratch: Path | None = None
 
     @property
@@ -116,6 +120,7 @@ class PyramidWriter:
         return self._levels[0].grid
 
     def __enter__(self) -> Self:
+        self._levels = []
         try:
             with ExitStack() as stack:
                 self._scratch = stack.enter_context(whole_file(self.path))
@@ -171,7 +176,6 @@ class PyramidWriter:
 
     def _assemble(self) -> None:
         assert self._scratch is not None
-        is_ome = self.path.name.lower().endswith(_OME_ENDINGS)
         coarser = len(self._levels) - 1
         with tifffile.TiffWriter(self._scratch / self.path.name, bigtiff=True) as tiff:
             for number, level in enumerate(self._levels):
@@ -181,9 +185,9 @@ class PyramidWriter:
                     dtype=np.uint8,
                     photometric="rgb",
                     tile=(level.tile_px, level.tile_px),
-                    subifds=coarser if is_ome and number == 0 else None,
+                    subifds=coarser if self._is_ome and number == 0 else None,
                     subfiletype=1 if number else 0,
-                    description=self._description(is_ome) if number == 0 else None,
+                    description=self._description if number == 0 else None,
                     iccprofile=self._icc_profile if number == 0 else None,
                     software=PROVENANCE_KEY,
                     metadata=None,
@@ -197,8 +201,12 @@ class PyramidWriter:
         per_cm = 10000.0 / (self._mpp * downsample)
         return {"resolution": (per_cm, per_cm), "resolutionunit": "centimeter"}
 
-    def _description(self, is_ome: bool) -> bytes:
-        if is_ome:
+    @property
+    def _is_ome(self) -> bool:
+        return self.path.name.lower().endswith(_OME_ENDINGS)
+
+    def _describe(self) -> bytes:
+        if self._is_ome:
             return write_ome(
                 name=self.path.name,
                 shape=self._shapes[0],
