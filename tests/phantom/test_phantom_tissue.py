@@ -27,8 +27,9 @@ def test_a_seed_gives_the_same_tissue_and_another_seed_another(stains: np.ndarra
     small = Box(1100, 1100, 200, 200)
     again = stain_region(Tissue(3, (4096, 4096)), small)
     np.testing.assert_array_equal(again, stains[:, 76:276, 76:276])
-    other = stain_region(Tissue(4, (4096, 4096)), small)
-    assert abs(np.corrcoef(again[1].ravel(), other[1].ravel())[0, 1]) < 0.3
+    others = [stain_region(Tissue(seed, (4096, 4096)), small)[1].ravel() for seed in range(6)]
+    alike = np.corrcoef(others) - np.eye(6)
+    assert np.abs(alike).max() < 0.3
 
 
 def test_blocks_join_without_a_seam() -> None:
@@ -110,13 +111,13 @@ def test_the_colours_are_those_of_kidney(pixels: np.ndarray) -> None:
 
 # Amounts of the three stains over the field, and sixteen pixels of it in lab 1. Results are
 # quoted on this tissue, so it must not change by accident; change these numbers knowingly.
-GOLDEN_MEANS = (0.16817, 0.29479, 0.00896)
+GOLDEN_MEANS = (0.16097, 0.29054, 0.00778)
 GOLDEN_PIXELS = np.array(
     [
-        [[166, 70, 156], [240, 229, 240], [182, 91, 172], [104, 61, 136]],
-        [[176, 71, 157], [194, 129, 193], [201, 124, 188], [162, 53, 140]],
-        [[202, 129, 194], [167, 67, 153], [207, 144, 199], [133, 107, 169]],
-        [[155, 44, 129], [213, 161, 209], [217, 172, 215], [202, 113, 186]],
+        [[127, 87, 160], [85, 54, 128], [211, 134, 198], [173, 70, 154]],
+        [[197, 116, 187], [232, 188, 224], [242, 236, 241], [174, 72, 156]],
+        [[181, 137, 195], [185, 102, 177], [216, 133, 196], [234, 213, 232]],
+        [[190, 94, 171], [192, 125, 189], [121, 60, 140], [207, 117, 188]],
     ],
     np.uint8,
 )

@@ -49,7 +49,6 @@ class Geometry:
     kind: NDArray[np.int8]
     height: Floats
     eosin: Floats
-    key: NDArray[np.uint32]
 
     @cached_property
     def _distances(self) -> Floats:
@@ -117,7 +116,6 @@ def geometry(
     if step <= LATTICE_UM:  # coarser points are so far apart that this would close the interstitium
         tubule = _soften(tubule)
     kind = sites.kind.ravel()[near]
-    key = sites.key.ravel()[near]
     u = uniform(seed + 31, sites.key.astype(np.int64)).ravel()[near]
     v = uniform(seed + 32, sites.key.astype(np.int64)).ravel()[near]
     height = np.choose(kind, [11.0 + 7 * u, 6.5 + 2.5 * u, 8.5 + 2.0 * u]).astype(np.float32)
@@ -138,7 +136,6 @@ def geometry(
         kind,
         height,
         eosin,
-        key,
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_stainxfer.phantom.ellipses import draw
 from napari_stainxfer.phantom.geometry import LATTICE_UM, geometry
-from napari_stainxfer.phantom.noise import Floats, pixel_noise, value_noise
+from napari_stainxfer.phantom.noise import Floats, hashed, pixel_noise, value_noise
 from napari_stainxfer.phantom.nuclei import nuclei
 from napari_stainxfer.phantom.red_cells import red_cells
 from napari_stainxfer.phantom.stains import plain_stains
@@ -57,11 +58,17 @@ class Tissue:
     shape: tuple[int, int]
     mpp: float = 0.5
 
+    @cached_property
+    def _key(self) -> int:
+        # hashed, since the parts of the tissue count up from it: neighbouring seeds must share no numbers
+        return int(hashed(self.seed, np.array([0]))[0])
+
     def patch(self, top: int, left: int, shape: tuple[int, int], mpp: float) -> tuple[Floats, Masks]:
         """Compute amounts (3, H, W: haematoxylin, eosin, haemoglobin) and masks on the grid of ``mpp``.
 
         ``top`` and ``left`` count pixels of that ``mpp`` and may be negative.
         """
+        key = self._key
         y0, x0 = top * mpp, left * mpp
         ys = y0 + (np.arange(shape[0]) + 0.5) * mpp
         xs = x0 + (np.arange(shape[1]) + 0.5) * mpp
@@ -70,18 +77,18 @@ class Tissue:
         rows = int(np.ceil((ys[-1] + _MARGIN_UM) / step - gy)) + 1
         cols = int(np.ceil((xs[-1] + _MARGIN_UM) / step - gx)) + 1
         extent = self.shape[0] * self.mpp, self.shape[1] * self.mpp
-        g = geometry(self.seed, extent, gy * step, gx * step, rows, cols, step)
+        g = geometry(key, extent, gy * step, gx * step, rows, cols, step)
         window = y0, x0, y0 + shape[0] * mpp, x0 + shape[1] * mpp
-        cells = nuclei(self.seed, g, *window)
+        cells = nuclei(key, g, *window)
         cover, dark, label = draw(cells, y0, x0, shape, mpp)
-        red, tone, _ = draw(red_cells(self.seed, g, *window), y0, x0, shape, mpp)
+        red, tone, _ = draw(red_cells(key, g, *window), y0, x0, shape, mpp)
         inside = g.up(g.tissue, ys, xs)
-        h, e = plain_stains(self.seed, g, ys, xs, mpp)
-        chromatin = pixel_noise(self.seed + 91, ys, xs, 1.1, mpp)
+        h, e = plain_stains(key, g, ys, xs, mpp)
+        chromatin = pixel_noise(key + 91, ys, xs, 1.1, mpp)
         h = h * (1 - cover) + dark * np.clip(1 + 1.5 * chromatin, 0, None)
         e *= 1 - 0.5 * cover
         h *= 1 - red
         e *= 1 - 0.85 * red
-        uneven = 0.88 + 0.24 * value_noise(self.seed + 92, ys, xs, 800.0)
+        uneven = 0.88 + 0.24 * value_noise(key + 92, ys, xs, 800.0)
         masks = Masks((g.up(g.glomerulus, ys, xs) > 0) & (inside > 0), label, red > 0.5, inside > 0)
         return np.stack([h * uneven, e * uneven, tone]), masks
