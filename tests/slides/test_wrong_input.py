@@ -10,7 +10,8 @@ import tifffile
 from PIL import Image
 
 from napari_stainxfer.errors import SlideError
-from napari_stainxfer.slides import Box, Slide, open_slide
+from napari_stainxfer.slides import Box, Facts, Slide, open_slide
+from napari_stainxfer.slides.memory import ArraySource
 
 NOISE = np.random.default_rng(0).integers(0, 256, (64, 64, 4), np.uint8)
 REAL = [
@@ -161,6 +162,15 @@ def test_black_surroundings_and_dense_tissue_are_brightfield() -> None:
     scan[280:320, 280:400] = (150, 60, 140)
     Slide.from_array(scan).require_brightfield()
     Slide.from_array(np.full((300, 300, 3), (110, 40, 120), np.uint8)).require_brightfield()
+
+
+def test_a_fluorescence_field_is_believed_unless_there_is_glass() -> None:
+    facts = Facts(fluorescence="its file names the channel X")
+    dim = np.full((300, 300, 3), 90, np.uint8)
+    with pytest.raises(SlideError, match="its file names the channel X"):
+        Slide(ArraySource(dim, facts), name="dim").require_brightfield()
+    dim[:60, :100] = 235
+    Slide(ArraySource(dim, facts), name="glass").require_brightfield()
 
 
 def test_a_closed_slide_says_so(real_data: Path) -> None:

@@ -10,7 +10,7 @@ _DARK = 64
 _GLASS = 180
 
 
-def why_not_brightfield(overview: RGB) -> str:
+def why_not_brightfield(overview: RGB, said: str = "") -> str:
     """Return why an overview cannot be brightfield, or an empty string.
 
     In transmitted light tissue absorbs but hardly ever blackens: even dense nuclei keep some red or
@@ -22,9 +22,14 @@ def why_not_brightfield(overview: RGB) -> str:
     ----------
     overview
         uint8 (H, W, 3).
+    said
+        What the file says against brightfield, if anything. It is believed unless at least 5 % of the
+        picture is glass: scanners also fill in such fields out of habit, and no fluorescence is white.
     """
     dark = float(np.mean(overview.max(axis=2) < _DARK))
     glass = float(np.mean(overview.min(axis=2) > _GLASS))
+    if said and glass < 0.05:
+        return said
     if dark > 0.5 and glass < 0.01:
         return f"{dark:.0%} of it is dark and there is no glass, as in fluorescence"
     return ""

@@ -133,15 +133,15 @@ class Slide:
     def require_brightfield(self) -> None:
         """Refuse a slide whose pixels are not transmitted light: training and applying call this.
 
-        Opening does not, so that a person can look at any slide. A slide is refused if its file
-        says so (fluorescence channel or wavelength) or if its overview is mostly dark and shows no glass.
+        Opening does not, so that a person can look at any slide. `why_not_brightfield` decides, from
+        what the file says (fluorescence channel, wavelength or light source) and from the overview.
 
         Raises
         ------
         SlideError
             Saying why.
         """
-        reason = self._source.facts.fluorescence or why_not_brightfield(self.overview(OVERVIEW_PX // 2))
+        reason = why_not_brightfield(self.overview(OVERVIEW_PX // 2), self._source.facts.fluorescence)
         if reason:
             raise SlideError(
                 f"{self.name} is not a brightfield slide ({reason}); "
