@@ -5,10 +5,13 @@ from __future__ import annotations
 import pickle
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_stainxfer.phantom import LABS, Tissue, mask_region, phantom_slide, render, stain_region
+from napari_stainxfer.phantom.blocks import BLOCK_PX
+from napari_stainxfer.phantom.render import expose, halo_px
 from napari_stainxfer.slides import Box
 
 TISSUE = Tissue(3, (2048, 2048))
@@ -40,3 +43,16 @@ def test_a_slide_pickles_and_reads_the_same() -> None:
     box = Box(500, 600, 70, 80)
     np.testing.assert_array_equal(copy.read_region(box), slide.read_region(box))
     assert copy.mpp == 0.5
+
+
+@pytest.mark.parametrize("name", ["lab1", "lab7", "lab8"])
+def test_blur_and_sharpening_leave_no_seam_between_blocks(name: str) -> None:
+    """A region exposed in one piece across four blocks is what the four blocks show."""
+    lab = LABS[name]
+    halo, side = halo_px(lab, 0.5), BLOCK_PX
+    y = x = 4 * BLOCK_PX + BLOCK_PX // 2
+    stains, _ = TISSUE.patch(y - halo, x - halo, (side + 2 * halo, side + 2 * halo), 0.5)
+    whole = expose(lab, stains, y, x, 0.5, halo).astype(int)
+    error = np.abs(render(TISSUE, lab, Box(y, x, side, side)).astype(int) - whole)
+    assert error.max() <= 1
+    assert error.mean() < 1e-3
