@@ -80,9 +80,9 @@ def test_writing_and_reading_a_slide_sixteen_times_as_tall(tmp_path: Path, name:
 @pytest.mark.parametrize("layout", ["tiles", "strips", "raw"])
 def test_overview_of_one_level(tmp_path: Path, layout: str) -> None:
     peaks = []
-    for height in (2048, 16384):
+    for height in (2048, 32768):
         path = tmp_path / f"{height}.tif"
         run(ONE_LEVEL, path, height, 4096, layout)
         peaks.append(float(run(READ.replace("range(0, height, 1024)", "range(0)"), path, height, 4096)))
-    # The pixels of the tall one alone are 200 MB.
-    assert peaks[1] < peaks[0] + 120
+    # The pixels of the tall one alone are 400 MB; the two caches together hold 160 MB.
+    assert peaks[1] < peaks[0] + 200
