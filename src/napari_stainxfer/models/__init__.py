@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from torch import nn
 
-from napari_stainxfer.models.blocks import batch_norms, fold_batch_norm, settle_batch_norm
+from napari_stainxfer.models.batch_norm import (
+    batch_norms,
+    fold_batch_norm,
+    restate_batch_norm,
+    settle_batch_norm,
+)
 from napari_stainxfer.models.hrnet import HRNetGenerator
 from napari_stainxfer.models.johnson import JohnsonGenerator
 from napari_stainxfer.models.patchgan import PatchDiscriminator
@@ -36,5 +41,6 @@ __all__ = [
     "batch_norms",
     "fold_batch_norm",
     "make_generator",
+    "restate_batch_norm",
     "settle_batch_norm",
 ]
