@@ -3,7 +3,7 @@
 from napari_stainxfer.patches.grid import Patch, patch_grid, read_patch
 from napari_stainxfer.patches.plan import PatchPlan, plan_patches
 from napari_stainxfer.patches.settings import PatchSettings
-from napari_stainxfer.patches.tissue import SlideMasks, find_tissue, tissue_mask
+from napari_stainxfer.patches.tissue import SlideMasks, find_tissue, glass_colour, tissue_mask
 
 __all__ = [
     "Patch",
@@ -11,6 +11,7 @@ __all__ = [
     "PatchSettings",
     "SlideMasks",
     "find_tissue",
+    "glass_colour",
     "patch_grid",
     "plan_patches",
     "read_patch",

@@ -58,7 +58,8 @@ def patch_grid(
 ) -> list[Patch]:
     """Cut the tissue of a slide into patches, row by row.
 
-    The grid's origin is the one, out of 16, that gives the most patches (then the most tissue).
+    The grid's origin is the one, out of 16, that gives the most patches. Of equals it is the one nearest
+    to the corner, so that two scans of one section are cut alike.
 
     Parameters
     ----------
@@ -90,12 +91,8 @@ def patch_grid(
                     share = tissue.inside(box)
                     if share >= settings.min_tissue and ink.inside(box) <= settings.max_ink:
                         patches.append(Patch(box, settings.patch_px, round(share, 4), index))
-            best = max(best, patches, key=_worth)
+            best = max(best, patches, key=len)
     return best
-
-
-def _worth(patches: list[Patch]) -> tuple[int, float]:
-    return len(patches), sum(patch.tissue for patch in patches)
 
 
 def _shifts(side: int, length: int) -> list[int]:

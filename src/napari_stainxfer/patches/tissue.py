@@ -67,14 +67,15 @@ def find_tissue(overview: RGB) -> SlideMasks:
 def _density(overview: RGB) -> NDArray[np.float32]:
     """Optical density (h, w, 3) relative to glass, 0 where it is brighter than glass."""
     light = overview.astype(np.float32) + 1
-    density: NDArray[np.float32] = -np.log10(light / (_glass(overview) + 1))
+    density: NDArray[np.float32] = -np.log10(light / (glass_colour(overview) + 1))
     return np.maximum(density, np.float32(0))
 
 
-def _glass(overview: RGB) -> NDArray[np.float32]:
-    """Colour of the glass: the most common brightness of what is bright, nearly grey and smooth.
+def glass_colour(overview: RGB) -> NDArray[np.float32]:
+    """RGB of the empty glass of an overview, float (3,), 0 to 255.
 
-    Pure white is padding, not glass, unless there is nothing else.
+    It is the most common brightness of what is bright, nearly grey and smooth. Pure white is padding,
+    not glass, unless there is nothing else.
     """
     rgb = overview.astype(np.float32)
     brightest, darkest = rgb.max(2), rgb.min(2)

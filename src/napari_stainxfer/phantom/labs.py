@@ -113,7 +113,7 @@ LABS: dict[str, Lab] = {
             thickness=1.3,
             white=(240, 232, 222),
             response=((0.94, 0.06, 0.0), (0.04, 0.92, 0.04), (0.0, 0.08, 0.92)),
-            focus_um=1.2,
+            focus_um=0.7,
             noise=3.0,
         ),
         # pale eosin that leans to violet, soft focus

@@ -3,8 +3,9 @@
 from napari_stainxfer.training.checkpoint import load_checkpoint, save_checkpoint
 from napari_stainxfer.training.devices import autocast, resolve_device
 from napari_stainxfer.training.events import DoneEvent, EpochEvent, Event, NoticeEvent, StepEvent
+from napari_stainxfer.training.patches import TrainingPatches
 from napari_stainxfer.training.settings import PRESETS, RECIPES, Recipe, TrainingSettings
-from napari_stainxfer.training.trainer import Trainer, TrainingPatches
+from napari_stainxfer.training.trainer import Trainer
 
 __all__ = [
     "PRESETS",

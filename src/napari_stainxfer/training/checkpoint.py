@@ -19,7 +19,13 @@ _KIND = "napari-stainxfer checkpoint"
 
 
 def save_checkpoint(trainer: Trainer, path: Path) -> None:
-    """Write where a training stands, whole or not at all."""
+    """Write where a training stands, whole or not at all; call it between two steps.
+
+    Raises
+    ------
+    TrainingError
+        When the file cannot be written.
+    """
     tensors: dict[str, Tensor] = {}
     for part in ("generator", "discriminator"):
         for name, value in getattr(trainer, part).state_dict().items():
@@ -33,12 +39,18 @@ def save_checkpoint(trainer: Trainer, path: Path) -> None:
         "settings": trainer.settings.model_dump_json(),
         "step": str(trainer.step),
         "history": json.dumps(trainer.history),
+        "first_loss": json.dumps(trainer.first_loss),
         "micro_batches": str(trainer.micro_batches),
         "patches": trainer.patches_fingerprint,
     }
     contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    with replacing(path) as temporary:
-        temporary.write_bytes(save(contiguous, metadata=about))
+    try:
+        with replacing(path) as temporary:
+            temporary.write_bytes(save(contiguous, metadata=about))
+    except OSError as error:
+        raise TrainingError(
+            f"Cannot write the checkpoint {path}: {error.strerror}; choose another place."
+        ) from None
 
 
 def load_checkpoint(trainer: Trainer, path: Path) -> None:
@@ -57,14 +69,21 @@ def load_checkpoint(trainer: Trainer, path: Path) -> None:
         raise TrainingError(f"Cannot resume from {path}: {error}; train without --resume.") from None
     if about.get("kind") != _KIND:
         raise TrainingError(f"{path} is not a training checkpoint; train without --resume.")
-    if TrainingSettings.model_validate_json(about["settings"]) != trainer.settings:
-        raise TrainingError(
-            f"{path} was trained with other settings; use the same, or train without --resume."
-        )
-    if about["patches"] != trainer.patches_fingerprint:
-        raise TrainingError(
-            f"{path} was trained on other patches; give the same pairs, or train without --resume."
-        )
+    try:
+        if TrainingSettings.model_validate_json(about["settings"]) != trainer.settings:
+            raise TrainingError(
+                f"{path} was trained with other settings; use the same, or train without --resume."
+            )
+        if about["patches"] != trainer.patches_fingerprint:
+            raise TrainingError(
+                f"{path} was trained on other patches; give the same pairs, or train without --resume."
+            )
+        _restore(trainer, about, tensors)
+    except (KeyError, ValueError, RuntimeError):  # pydantic's and json's errors are ValueErrors
+        raise TrainingError(f"{path} is damaged or of another version; train without --resume.") from None
+
+
+def _restore(trainer: Trainer, about: dict[str, str], tensors: dict[str, Tensor]) -> None:
     for part in ("generator", "discriminator"):
         getattr(trainer, part).load_state_dict(_below(tensors, part))
         optimiser: torch.optim.Adam = getattr(trainer, f"{part}_optimiser")
@@ -74,7 +93,7 @@ def load_checkpoint(trainer: Trainer, path: Path) -> None:
             states.setdefault(int(index), {})[field] = value
         optimiser.load_state_dict(optimiser.state_dict() | {"state": states})
     trainer.step, trainer.micro_batches = int(about["step"]), int(about["micro_batches"])
-    trainer.history = json.loads(about["history"])
+    trainer.history, trainer.first_loss = json.loads(about["history"]), json.loads(about["first_loss"])
     trainer.keep_weights()
 
 

@@ -36,3 +36,9 @@ def autocast(device: torch.device) -> AbstractContextManager[object]:
     if device.type == "cuda":
         return torch.autocast("cuda", dtype=torch.bfloat16)
     return nullcontext()
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device had too little memory; only CUDA's allocator has an error class of its own."""
+    told = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in told or "allocate memory" in told

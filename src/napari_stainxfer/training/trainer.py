@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -16,37 +14,22 @@ from torch import Tensor
 from napari_stainxfer import losses as eq
 from napari_stainxfer.errors import TrainingError
 from napari_stainxfer.features import FeatureExtractor, make_extractor
-from napari_stainxfer.models import PatchDiscriminator, batch_norms, make_generator, settle_batch_norm
-from napari_stainxfer.training.devices import autocast, resolve_device
+from napari_stainxfer.models import (
+    PatchDiscriminator,
+    batch_norms,
+    make_generator,
+    restate_batch_norm,
+    settle_batch_norm,
+)
+from napari_stainxfer.training.devices import autocast, is_out_of_memory, resolve_device
 from napari_stainxfer.training.events import DoneEvent, EpochEvent, Event, NoticeEvent, StepEvent
+from napari_stainxfer.training.patches import TrainingPatches, random_stream, to_tensor, turned
 from napari_stainxfer.training.settings import TrainingSettings
 from napari_stainxfer.training.targets import Targets, compute_targets
 
-_DIVERGED = 50.0  # times the first epoch's loss; a healthy training never doubles it
-
-
-@dataclass(frozen=True)
-class TrainingPatches:
-    """Paired patches.
-
-    Attributes
-    ----------
-    source, reference
-        uint8 (N, S, S, 3); ``source[i]`` is paired with ``reference[i]``. S is a multiple of 4.
-    """
-
-    source: NDArray[np.uint8]
-    reference: NDArray[np.uint8]
-
-    def __post_init__(self) -> None:
-        for side in (self.source, self.reference):
-            if side.dtype != np.uint8 or side.ndim != 4 or side.shape[3] != 3 or side.shape[1] % 4:
-                raise TrainingError(
-                    "Training needs uint8 RGB patches whose side is a multiple of 4 px, "
-                    f"not {side.dtype} of shape {side.shape}."
-                )
-        if self.source.shape != self.reference.shape or not len(self.source):
-            raise TrainingError("Training needs at least one pair, and as many source as reference patches.")
+_DIVERGED = 1000.0
+"""Times the first step's loss. Twenty pairs rarely double it, but a handful of tiny ones can pass through
+fifty times for a step or two, when batch norm is frozen, and come back."""
 
 
 class Trainer:
@@ -81,7 +64,7 @@ class Trainer:
         self.settings, self.device = settings, resolve_device(device)
         self.extractor = (extractor or make_extractor(settings.extractor)).to(self.device)
         self.source, self.reference = (
-            _to_tensor(side, self.device) for side in (patches.source, patches.reference)
+            to_tensor(side, self.device) for side in (patches.source, patches.reference)
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
@@ -95,16 +78,18 @@ class Trainer:
         )
         self.step = 0
         self.history: list[dict[str, float]] = []
+        self.first_loss: float | None = None
         self.micro_batches = 1
         self._targets: Targets | None = None
-        self.patches_fingerprint = _fingerprint(patches)
+        self.patches_fingerprint = patches.fingerprint()
         self.keep_weights()
 
     def keep_weights(self) -> None:
         """Remember the generator's weights as good; a divergence falls back on them."""
-        self._last_good = {
-            name: value.detach().clone() for name, value in self.generator.state_dict().items()
-        }
+        self._last_good = self._weights()
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: value.detach().clone() for name, value in self.generator.state_dict().items()}
 
     @property
     def steps_per_epoch(self) -> int:
@@ -127,43 +112,85 @@ class Trainer:
         """
         started, first_step = time.perf_counter(), self.step
         while self.step < self.total_steps:
-            if self.step == round(self.settings.settle_after * self.total_steps):
-                settle_batch_norm(self.generator, self.source)
+            if self.step == self._settle_step:
+                self._settle()
             epoch, position = divmod(self.step, self.steps_per_epoch)
-            if position == 0:
-                self.history.append({})
-            micro_batches = self.micro_batches
+            micro_batches, weights = self.micro_batches, self._weights() if position == 0 else None
             losses = self._train_step(epoch, position)
+            self._stop_if_diverged(losses)
+            if weights is not None:  # they gave a sane loss; what the step made of them is not known yet
+                self._last_good = weights
+            self._note(losses, position)
+            self.step += 1
             if self.micro_batches != micro_batches:
                 yield NoticeEvent(
                     f"The device ran out of memory: every step now takes {self.micro_batches} parts."
                 )
-            self._keep_or_stop(losses, position)
-            self.step += 1
             spent = (time.perf_counter() - started) / (self.step - first_step)
             yield StepEvent(
                 self.step, self.total_steps, epoch, losses, spent * (self.total_steps - self.step)
             )
             if position == self.steps_per_epoch - 1:
                 yield EpochEvent(epoch + 1, self.settings.epochs, dict(self.history[-1]), self._preview())
-        if self.settings.settle_after >= 1:
-            settle_batch_norm(self.generator, self.source)
-        self.generator.eval()
+        self._finish()
         yield DoneEvent(self.step, time.perf_counter() - started)
+
+    @property
+    def _settle_step(self) -> int:
+        return round(self.settings.settle_after * self.total_steps)
+
+    def _settle(self) -> None:
+        """Settle batch norm on all source patches at once, or on as many at a time as fit."""
+        self._in_parts(
+            len(self.source), lambda size: settle_batch_norm(self.generator, self.source, batch_size=size)
+        )
+
+    def _finish(self) -> None:
+        """Inference mode, its statistics those of the source patches under the final weights."""
+        if self._settle_step >= self.total_steps:
+            self._settle()
+        size = self.settings.batch_size
+        self._in_parts(size, lambda size: restate_batch_norm(self.generator, self.source, batch_size=size))
+        self.generator.eval()
+        with torch.no_grad():  # the last loss was that of the weights before the last step
+            if not self.generator(self.source[:1]).isfinite().all():
+                raise self._diverged()
+
+    def _in_parts(self, size: int, work: Callable[[int], None]) -> None:
+        """Do ``work`` on ``size`` patches at a time, on fewer where they do not fit into memory."""
+        while True:
+            try:
+                return work(size)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            if size == 1:
+                raise self._too_large()
+            size = -(-size // 2)
+            self._free_memory()
+
+    def _free_memory(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _too_large(self) -> TrainingError:
+        return TrainingError(
+            f"Not even one patch of {self.source.shape[-1]} px fits into the memory of {self.device}; choose "
+            "smaller patches, a smaller width, or --device cpu."
+        )
 
     def _train_step(self, epoch: int, position: int) -> dict[str, float]:
         while True:
             try:
                 return self._try_step(epoch, position)
-            except torch.OutOfMemoryError:
-                self.micro_batches *= 2
-                if self.micro_batches > self.settings.batch_size:
-                    raise TrainingError(
-                        f"Not even one patch of {self.source.shape[-1]} px fits into the memory of "
-                        f"{self.device}; choose smaller patches, a smaller width, or --device cpu."
-                    ) from None
-                if self.device.type == "cuda":
-                    torch.cuda.empty_cache()
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Only out here, where the error no longer holds the failed step's tensors, can they be freed.
+            if self.micro_batches >= self.settings.batch_size:
+                raise self._too_large()
+            self.micro_batches = min(2 * self.micro_batches, self.settings.batch_size)
+            self._free_memory()
 
     def _try_step(self, epoch: int, position: int) -> dict[str, float]:
         """The discriminator's step, then the generator's, both over the same batch in micro-batches."""
@@ -175,7 +202,7 @@ class Trainer:
         self.discriminator_optimiser.zero_grad()
         for part in parts:
             share = len(part) / len(index)
-            source, reference, targets = self._pairs(part, epoch)
+            source, reference, targets = self._pairs(part, epoch, position)
             with autocast(self.device):
                 output = self.generator(source)
                 if self.settings.recipe.adversarial:
@@ -229,25 +256,27 @@ class Trainer:
             terms["generator"] = terms["generator"] + settings.colour_weight * terms["colour"]
         return terms
 
-    def _pairs(self, index: Tensor, epoch: int) -> tuple[Tensor, Tensor, Targets]:
+    def _pairs(self, index: Tensor, epoch: int, position: int) -> tuple[Tensor, Tensor, Targets]:
         source, reference = self.source[index], self.reference[index]
+        size = -(-self.settings.batch_size // self.micro_batches)
         if self.settings.augment:
             source, reference = (
-                _turn(side, _random(self.settings.seed, epoch, int(index[0]))) for side in (source, reference)
+                turned(side, random_stream(self.settings.seed, epoch, position))
+                for side in (source, reference)
             )
-            return source, reference, compute_targets(self.extractor, source, reference)
+            return source, reference, compute_targets(self.extractor, source, reference, batch_size=size)
         if self._targets is None:
-            self._targets = compute_targets(self.extractor, self.source, self.reference)
+            self._targets = compute_targets(self.extractor, self.source, self.reference, batch_size=size)
         return source, reference, self._targets.take(index)
 
     def _batch(self, epoch: int, position: int) -> Tensor:
-        order = torch.randperm(len(self.source), generator=_random(self.settings.seed, epoch))
+        order = torch.randperm(len(self.source), generator=random_stream(self.settings.seed, epoch))
         size = self.settings.batch_size
         return order[position * size : (position + 1) * size].to(self.device)
 
     def _set_modes_and_rates(self) -> None:
         self.generator.train()
-        if self.step >= round(self.settings.settle_after * self.total_steps):
+        if self.step >= self._settle_step:
             for norm in batch_norms(self.generator):
                 norm.eval()
         fall = 0.5 * (1 + math.cos(math.pi * self.step / self.total_steps)) if self.settings.anneal else 1.0
@@ -257,21 +286,30 @@ class Trainer:
         ):
             optimiser.param_groups[0]["lr"] = rate * fall
 
-    def _keep_or_stop(self, losses: dict[str, float], position: int) -> None:
-        """Add the losses to the epoch's mean; keep the weights while they are good, else stop."""
-        first = self.history[0].get("generator", math.inf) if len(self.history) > 1 else math.inf
-        if not all(map(math.isfinite, losses.values())) or losses["generator"] > _DIVERGED * abs(first):
-            self.generator.load_state_dict(self._last_good)
-            raise TrainingError(
-                f"Training diverged at step {self.step + 1}; the last good weights are kept. Try a generator "
-                f"learning rate below {self.settings.generator_lr:g} or an adversarial weight below "
-                f"{self.settings.adversarial_weight:g}."
-            )
+    def _stop_if_diverged(self, losses: dict[str, float]) -> None:
+        """Compare with the first step's loss, or with 1 where that is smaller (a pair may start alike)."""
+        if self.first_loss is None:
+            self.first_loss = losses["generator"]
+        limit = _DIVERGED * max(1.0, abs(self.first_loss))
+        if not all(map(math.isfinite, losses.values())) or losses["generator"] > limit:
+            raise self._diverged()
+
+    def _diverged(self) -> TrainingError:
+        """Fall back on the last good weights."""
+        self.generator.load_state_dict(self._last_good)
+        return TrainingError(
+            f"Training diverged at step {min(self.step + 1, self.total_steps)}; the last good weights are "
+            f"kept. Try a generator learning rate below {self.settings.generator_lr:g} or an adversarial "
+            f"weight below {self.settings.adversarial_weight:g}."
+        )
+
+    def _note(self, losses: dict[str, float], position: int) -> None:
+        """Add the losses to the epoch's mean."""
+        if position == 0:
+            self.history.append({})
         mean = self.history[-1]
         for name, value in losses.items():
             mean[name] = (mean.get(name, 0.0) * position + value) / (position + 1)
-        if position == self.steps_per_epoch - 1:
-            self.keep_weights()
 
     @torch.no_grad()
     def _preview(self) -> NDArray[np.uint8]:
@@ -281,32 +319,3 @@ class Trainer:
             strip.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).contiguous().cpu().numpy()
         )
         return image
-
-
-def _to_tensor(patches: NDArray[np.uint8], device: torch.device) -> Tensor:
-    tensor = torch.from_numpy(np.ascontiguousarray(patches)).permute(0, 3, 1, 2).to(device).float().div_(255)
-    return tensor.contiguous(memory_format=torch.channels_last)
-
-
-def _random(*key: int) -> torch.Generator:
-    """A generator that depends on its key alone."""
-    return torch.Generator().manual_seed(
-        int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
-    )
-
-
-def _turn(images: Tensor, random: torch.Generator) -> Tensor:
-    """One of the eight turns and mirrorings of a square."""
-    turns, mirror = (
-        torch.randint(4, (1,), generator=random).item(),
-        torch.rand(1, generator=random).item() < 0.5,
-    )
-    turned = torch.rot90(images, int(turns), dims=(2, 3))
-    return turned.flip(3) if mirror else turned
-
-
-def _fingerprint(patches: TrainingPatches) -> str:
-    """Tells one set of pairs from another, so that a checkpoint is not resumed on the wrong one."""
-    digest = hashlib.sha256(patches.source.tobytes())
-    digest.update(patches.reference.tobytes())
-    return digest.hexdigest()

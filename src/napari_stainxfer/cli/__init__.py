@@ -1,0 +1,5 @@
+"""The command ``stainxfer``."""
+
+from napari_stainxfer.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,38 @@
+"""Options that several verbs share, and values as they are typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_stainxfer.errors import StainTransferError
+from napari_stainxfer.slides import Box
+
+Reference = Annotated[Path, typer.Argument(help="Slide (or folder of slides) with the stain you want.")]
+Source = Annotated[Path, typer.Argument(help="Slide (or folder of slides) with the stain you have.")]
+ReferenceMpp = Annotated[float | None, typer.Option(help="um/px of the reference, where its file has none.")]
+SourceMpp = Annotated[float | None, typer.Option(help="um/px of the source, where its file has none.")]
+Seed = Annotated[int, typer.Option(min=0, help="The one source of randomness.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object of results last.")]
+
+
+def parse_region(text: str | None) -> Box | None:
+    """``y,x,height,width`` in level-0 pixels.
+
+    Raises
+    ------
+    StainTransferError
+        When it is not four whole numbers.
+    """
+    if text is None:
+        return None
+    try:
+        y, x, height, width = (int(part) for part in text.split(","))
+    except ValueError:
+        raise StainTransferError(
+            f"--region {text!r} is not four whole numbers; give y,x,height,width in level-0 pixels."
+        ) from None
+    return Box(y, x, height, width)
