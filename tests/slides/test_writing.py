@@ -278,3 +278,19 @@ def test_a_strange_ending_is_refused(tmp_path: Path) -> None:
 def test_provenance_that_json_cannot_hold_is_refused_at_once(tmp_path: Path, name: str) -> None:
     with pytest.raises(TypeError, match="not JSON serializable"):
         PyramidWriter(tmp_path / name, shape=(64, 64), mpp=0.5, provenance={"mask": np.zeros(3)})
+
+
+def test_a_tile_that_is_a_view_of_a_larger_window_is_written(tmp_path: Path) -> None:
+    window = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    view = window[16:80, 16:80]
+    for compression in ("jpeg", "lossless"):
+        out = write_pyramid(
+            tmp_path / f"{compression}.tif",
+            [view],
+            shape=(64, 64),
+            mpp=0.5,
+            tile_px=64,
+            compression=compression,
+        )
+        with open_slide(out) as slide:
+            assert slide.shape == (64, 64)

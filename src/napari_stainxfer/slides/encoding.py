@@ -42,6 +42,7 @@ def encode_tile(tile: RGB, tile_px: int, compression: Compression, quality: int)
     missing = [(0, tile_px - tile.shape[0]), (0, tile_px - tile.shape[1]), (0, 0)]
     if missing[0][1] or missing[1][1]:
         tile = np.pad(tile, missing, mode="edge")
+    tile = np.ascontiguousarray(tile)  # a view of a larger window is welcome; the encoder takes none
     if compression == "jpeg":
         return bytes(
             imagecodecs.jpeg8_encode(
