@@ -25,6 +25,7 @@ from napari_stainxfer.training import (
     TrainingPatches,
     TrainingSettings,
     load_checkpoint,
+    resolve_device,
     save_checkpoint,
 )
 
@@ -146,7 +147,12 @@ def fit_stream(
     StainTransferError
         One of its kinds for everything that a caller can mend.
     """
+    # what can be refused is refused before the slow part
     chosen = settings or _settings(method, preset, backbone, epochs, seed)
+    resolve_device(device)
+    kept = Path(checkpoint) if checkpoint is not None else None
+    if resume and (kept is None or not kept.exists()):
+        raise TrainingError(f"There is no checkpoint {kept} to resume from; train without --resume.")
     start = load(init) if isinstance(init, (str, Path)) else init
     references = as_slides(reference, reference_mpp, "--reference-mpp")
     sources = as_slides(source, source_mpp, "--source-mpp")
@@ -159,10 +165,7 @@ def fit_stream(
     trainer = Trainer(_read(pairs, references, sources), chosen, device=device)
     if start is not None:
         _start_from(trainer, start)
-    kept = Path(checkpoint) if checkpoint is not None else None
-    if resume:
-        if kept is None or not kept.exists():
-            raise TrainingError(f"There is no checkpoint {kept} to resume from; train without --resume.")
+    if resume and kept is not None:
         load_checkpoint(trainer, kept)
     yield from _train(trainer, kept)
     return Model(NeuralStyle.from_trainer(trainer), _card(trainer, pairs, references, sources))
