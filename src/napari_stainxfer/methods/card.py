@@ -32,7 +32,7 @@ class ModelCard(BaseModel):
     as distances before and after; ``history`` has one mapping of mean losses per epoch.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     method: str
     package_version: str

@@ -202,13 +202,17 @@ def _start_from(trainer: Trainer, start: Model) -> None:
 
 
 def _train(trainer: Trainer, checkpoint: Path | None) -> Generator[Event, None, None]:
-    """The trainer's events; the checkpoint is written whenever the training pauses or ends early."""
+    """The trainer's events; the checkpoint is written after every epoch and where the stream is closed.
+
+    Both are between two steps. What ends a training within a step (Ctrl-C at any moment, a divergence)
+    leaves the checkpoint of the last epoch, because the networks are then halfway to the next step.
+    """
     try:
         for event in trainer.run():
             if checkpoint is not None and isinstance(event, EpochEvent):
                 save_checkpoint(trainer, checkpoint)
             yield event
-    except BaseException:
+    except GeneratorExit:
         if checkpoint is not None and trainer.step:
             save_checkpoint(trainer, checkpoint)
         raise

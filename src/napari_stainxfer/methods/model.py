@@ -11,7 +11,6 @@ import numpy as np
 import safetensors
 import torch
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from safetensors.torch import save
 
 from napari_stainxfer.errors import ModelFileError, SlideError
@@ -118,7 +117,9 @@ class Model:
         self, pixels: NDArray[np.uint8], *, glass: background.Glass | None = None
     ) -> NDArray[np.uint8]:
         """Transform a window whose halo is already there; what lies within the halo is not exact."""
-        image = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float() / 255
+        image = (
+            torch.from_numpy(np.require(pixels, requirements=["C", "W"])).permute(2, 0, 1)[None].float() / 255
+        )
         weight = background.stained(image, glass or self.card.glass)
         if not weight.any():
             return pixels
@@ -177,7 +178,7 @@ def load(path: str | Path) -> Model:
         record = METHODS[card.method]
         method_class = getattr(import_module(record.module), record.attribute)
         return Model(method_class.from_state(tensors, card.method_state), card)
-    except (ValidationError, KeyError, RuntimeError):
+    except (KeyError, TypeError, ValueError, RuntimeError):  # pydantic raises ValueErrors
         raise ModelFileError(f"{path} is damaged or of another version; train it again.") from None
 
 

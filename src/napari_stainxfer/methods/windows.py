@@ -37,6 +37,8 @@ class Window(NamedTuple):
 
 def tile_boxes(shape: tuple[int, int], tile_px: int) -> Iterator[Box]:
     """Cover a slide of (height, width) by tiles in row-major order; those at the far edges are smaller."""
+    if tile_px < 1:
+        raise ValueError(f"tile_px must be at least 1, not {tile_px}")
     height, width = shape
     for y in range(0, height, tile_px):
         for x in range(0, width, tile_px):
