@@ -51,8 +51,8 @@ class SlideStains:
         channels = np.concatenate(
             [np.maximum(density @ self.unmixing, 0), density.mean(axis=-1, keepdims=True)], axis=-1
         )
-        scaled: FloatArray = (channels / self.strengths).clip(0, _HEADROOM) / np.float32(_HEADROOM)
-        return scaled
+        scaled = (channels / self.strengths).clip(0, _HEADROOM) / _HEADROOM
+        return scaled.astype(np.float32, copy=False)
 
 
 def optical_density(rgb: RGB, glass: FloatArray) -> FloatArray:
