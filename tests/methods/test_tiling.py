@@ -33,7 +33,7 @@ def assert_alike(one: np.ndarray, other: np.ndarray) -> None:
 class TestTransform:
     @pytest.mark.parametrize("name", ["hrnet", "johnson"])
     @given(tiling=tilings, seed=st.integers(0, 9))
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=15, deadline=None)
     def test_does_not_depend_on_the_tiles(
         self, make_model: Make, tissue: Tissue, name: str, tiling: tuple[tuple[int, int], int, int], seed: int
     ) -> None:

@@ -64,8 +64,9 @@ def run_until(trainer: Trainer, step: int) -> None:
 
 
 class TestResume:
-    @pytest.mark.parametrize("method", ["nst-ad-hrnet", "nst-ad"])
-    @pytest.mark.parametrize("stop", [1, 2, 3, 4, 5, 8, 9])
+    @pytest.mark.parametrize(
+        ("method", "stop"), [*[("nst-ad-hrnet", stop) for stop in (1, 3, 4, 5, 8, 9)], ("nst-ad", 4)]
+    )
     def test_is_as_if_never_stopped(self, make: Make, tmp_path: Path, method: str, stop: int) -> None:
         """Batch norm is settled after four of the nine steps."""
         whole, first, second = (make(method=method) for _ in range(3))
