@@ -128,7 +128,7 @@ def train(
             raise StainTransferError(
                 f"Stopped. Go on with the same command and --resume ({checkpoint} is kept)."
                 if kept
-                else "Stopped before the first step; nothing was written."
+                else "Stopped before the end of the first epoch; nothing was written."
             ) from None
     model.save(output)
     checkpoint.unlink(missing_ok=True)

@@ -176,6 +176,8 @@ def _settings(
 ) -> TrainingSettings:
     if method not in METHODS:
         raise TrainingError(f"No method is called {method!r}; there are {', '.join(METHODS)}.")
+    if preset not in PATCHES:
+        raise TrainingError(f"No preset is called {preset!r}; there are {', '.join(PATCHES)}.")
     return TrainingSettings.preset(preset, method=method, extractor=backbone, epochs=epochs, seed=seed)
 
 
