@@ -108,7 +108,7 @@ def _ink(density: NDArray[np.float32], coloured: Mask) -> Mask:
     ratio = red / np.maximum(green, 0.02)
     usual = float(np.median(ratio[coloured]))
     cold = (ratio > max(1.15, 1.35 * usual)) & (red > _INK_OD) & coloured
-    cold = ndimage.binary_opening(cold, disk(1)) | (cold & (ratio > 1.6))
+    cold = ndimage.binary_opening(cold, disk(2)) | (cold & (ratio > 1.6))
     # Blue ink over pink tissue, told from nuclei by being solid.
     over_tissue = (ratio > max(0.8, 2 * usual)) & (red > 0.4) & coloured
     cold |= ndimage.binary_opening(over_tissue, disk(2))
