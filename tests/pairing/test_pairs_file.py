@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +62,78 @@ def test_what_qupath_reads_is_there(tmp_path: Path) -> None:
         assert ring[0] == ring[-1]
         assert feature["properties"]["objectType"] == "annotation"
         assert len(feature["properties"]["classification"]["color"]) == 3
+
+
+def test_what_qupath_does_not_know_is_not_needed(tmp_path: Path) -> None:
+    """QuPath keeps id, name, colour, classification and metadata, and may write a bare list."""
+    path = tmp_path / "p.geojson"
+    save_pairs(path, ONE)
+    kept = ("objectType", "name", "color", "classification", "metadata")
+    features = []
+    for feature in json.loads(path.read_text())["features"]:
+        assert str(uuid.UUID(feature["id"])) == feature["id"]
+        assert all(isinstance(value, str) for value in feature["properties"]["metadata"].values())
+        properties = {key: feature["properties"][key] for key in kept}
+        features.append({**feature, "properties": properties | {"isLocked": True}})
+    for content in ({"type": "FeatureCollection", "features": features}, features):
+        path.write_text(json.dumps(content))
+        assert load_pairs(path, REFERENCES, SOURCES) == ONE
+
+
+def test_slides_are_known_by_content_in_any_order(tmp_path: Path) -> None:
+    path = tmp_path / "p.geojson"
+    save_pairs(path, ONE)
+    assert load_pairs(path, REFERENCES[::-1], SOURCES).pairs[0].reference.slide == 0
+
+
+def test_the_same_pairs_give_the_same_file(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        save_pairs(tmp_path / name, ONE)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "p.geojson"
+    save_pairs(path, ONE)
+    before = path.read_bytes()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(PairsError, match="No space left"):
+        save_pairs(path, ONE)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["p.geojson"]
+
+
+def _facts(feature: dict) -> dict:
+    return feature["properties"]["metadata"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda features: features.append(features[0]), "two source rectangles for pair 1"),
+        (lambda features: _facts(features[0]).pop("stainxfer.score"), "does not hold pairs"),
+        (lambda features: _facts(features[0]).update({"stainxfer.role": "both"}), "does not hold pairs"),
+        (lambda features: _facts(features[0]).update({"stainxfer.score": "nan"}), "does not hold pairs"),
+        (lambda features: _facts(features[0]).update({"stainxfer.patch_px": "99"}), "mixes patches"),
+        (lambda features: features[0]["geometry"].update(coordinates=[[[1, 1], [1, 1]]]), "does not hold"),
+        (lambda features: features[0]["geometry"].update(coordinates=[[[1e999, 1]]]), "not GeoJSON"),
+        (lambda features: features[0].update(geometry=None), "does not hold pairs"),
+    ],
+)
+def test_broken_edits_are_refused_in_a_sentence(
+    change: Callable[[list[dict]], object], sentence: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "p.geojson"
+    save_pairs(path, ONE)
+    collection = json.loads(path.read_text())
+    change(collection["features"])
+    path.write_text(json.dumps(collection))
+    with pytest.raises(PairsError, match=sentence):
+        load_pairs(path, REFERENCES, SOURCES)
 
 
 def test_a_moved_box_and_a_foreign_annotation_are_welcome(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from napari_stainxfer.pairing.descriptors import describe, standardise
 from napari_stainxfer.pairing.geojson import load_pairs, save_pairs
-from napari_stainxfer.pairing.matching import PairingSettings, choose_diverse, nearest, suggest_pairs
+from napari_stainxfer.pairing.matching import PairingSettings, match_diverse, nearest, suggest_pairs
 from napari_stainxfer.pairing.pairs import Pair, PairedSlide, Pairs
 
 __all__ = [
@@ -10,9 +10,9 @@ __all__ = [
     "PairedSlide",
     "PairingSettings",
     "Pairs",
-    "choose_diverse",
     "describe",
     "load_pairs",
+    "match_diverse",
     "nearest",
     "save_pairs",
     "standardise",

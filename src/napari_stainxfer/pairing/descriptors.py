@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_stainxfer.features import FeatureExtractor, make_extractor
-from napari_stainxfer.pairing.densities import measure_stains
+from napari_stainxfer.pairing.density import stain_density
 from napari_stainxfer.patches import Patch, glass_colour, read_patch
 from napari_stainxfer.slides import Slide
 
 FloatArray = NDArray[np.float32]
 
-# Deep enough for tissue architecture, shallow enough for texture.
-_LAYERS = ("block4", "block7", "block10")
+# From texture to tissue architecture.
+_LAYERS = ("block4", "block7", "block10", "block13")
 # Architecture shows at 2 um/px, and focus and sharpness of the scanner, which differ, do not.
 _MPP = 2.0
 _PX_RANGE = (128, 256)
@@ -33,10 +33,9 @@ def describe(
 ) -> FloatArray:
     """Descriptors of patches of one side.
 
-    Haematoxylin, eosin and total density, each measured and scaled per slide, are shown to
-    EfficientNet-Lite0 as the three channels of a picture; the descriptor is the mean and the standard
-    deviation of every channel of three of its blocks, so that it does not depend on where in the patch
-    things lie.
+    The stain density of each patch, measured and scaled per slide (see `stain_density`), is shown to
+    EfficientNet-Lite0 as a grey picture; the descriptor is the mean and the standard deviation of every
+    channel of four of its blocks, so that it does not depend on where in the patch things lie.
 
     Parameters
     ----------
@@ -61,14 +60,13 @@ def describe(
         if not mine:
             continue
         pixels = [read_patch(slide, _as_described(slide, patches[index])) for index in mine]
-        stains = measure_stains(pixels, glass_colour(slide.overview()))
+        densities = stain_density(pixels, glass_colour(slide.overview()))
         for first in range(0, len(mine), _BATCH):
-            densities = stains.densities(pixels[first : first + _BATCH])
-            features = _pooled(extractor, torch.from_numpy(densities).permute(0, 3, 1, 2))
+            features = _pooled(extractor, torch.from_numpy(densities[first : first + _BATCH]))
             if described.shape[1] == 0:
                 described = np.empty((len(patches), features.shape[1]), np.float32)
             described[mine[first : first + _BATCH]] = features
-            done += len(densities)
+            done += len(features)
             if on_progress is not None:
                 on_progress(done / len(patches))
     return described
@@ -99,7 +97,8 @@ def _as_described(slide: Slide, patch: Patch) -> Patch:
 @torch.no_grad()
 def _pooled(extractor: FeatureExtractor, densities: Tensor) -> FloatArray:
     # Dense is dark, as in the photographs that the network knows.
-    features = extractor(1 - densities, _LAYERS)
+    grey = (1 - densities)[:, None].expand(-1, 3, -1, -1)
+    features = extractor(grey, _LAYERS)
     parts = [part for value in features.values() for part in (value.mean((2, 3)), value.std((2, 3)))]
     pooled: FloatArray = torch.cat(parts, dim=1).numpy()
     return pooled

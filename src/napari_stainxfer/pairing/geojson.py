@@ -1,9 +1,15 @@
-"""Pairs as GeoJSON that QuPath opens, shows and lets a person correct."""
+"""Pairs as GeoJSON that QuPath opens, shows and lets a person correct.
+
+Of a feature's properties QuPath keeps name, colour, classification and ``metadata`` (strings), and
+drops what it does not know, on the collection too. So everything of ours stands in the metadata of
+each feature, and a file that went through QuPath still loads.
+"""
 
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Sequence
+import uuid
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +21,48 @@ from napari_stainxfer.pairing.pairs import Pair, PairedSlide, Pairs
 from napari_stainxfer.patches import Patch
 from napari_stainxfer.slides import Box, Slide
 
-_KEY = "stainxfer"
+_PREFIX = "stainxfer."
+_NAMESPACE = uuid.UUID("5b1c0f6e-6f5e-4d38-9c55-2c8f3f2f4e11")
+_ROLES = ("source", "reference")
 
 
 def save_pairs(path: str | Path, pairs: Pairs) -> None:
     """Write a FeatureCollection of rectangles in level-0 pixels, two for each pair.
 
     Both slides' rectangles stand in one file, named and coloured alike by pair; the class of each says
-    on which slide it lies. Written whole or not at all.
+    on which side it lies, its metadata on which slide. Written whole or not at all.
+
+    Raises
+    ------
+    PairsError
+        If the file cannot be written.
     """
     features = []
     for number, pair in enumerate(pairs.pairs, start=1):
+        colour = [
+            round(255 * part) for part in colorsys.hsv_to_rgb((number - 1) / len(pairs.pairs), 0.85, 0.9)
+        ]
         for role, patch, slides in (
             ("source", pair.source, pairs.sources),
             ("reference", pair.reference, pairs.references),
         ):
-            features.append(_feature(number, role, patch, slides[patch.slide], pair.score, len(pairs.pairs)))
-    collection = geojson.FeatureCollection(features, **{_KEY: {"patch_px": pairs.patch_px, "mpp": pairs.mpp}})
+            slide = slides[patch.slide]
+            facts = {
+                "pair": number,
+                "role": role,
+                "score": pair.score,
+                "patch_px": pairs.patch_px,
+                "mpp": pairs.mpp,
+                "slide": slide.name,
+                "fingerprint": slide.fingerprint,
+            }
+            features.append(_feature(patch.box, facts, colour))
+    text = geojson.dumps(geojson.FeatureCollection(features), indent=1)
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with replacing(target) as temporary:
-            temporary.write_text(geojson.dumps(collection, indent=1), encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8")
     except OSError as error:
         raise PairsError(f"Cannot write {target}: {error.strerror}; choose another place.") from None
 
@@ -44,37 +70,60 @@ def save_pairs(path: str | Path, pairs: Pairs) -> None:
 def load_pairs(path: str | Path, references: Sequence[Slide], sources: Sequence[Slide]) -> Pairs:
     """Read pairs back, also after a person moved, deleted or renamed rectangles in another program.
 
+    Other annotations in the file are passed over, and so is a pair of which one half is gone. A shape
+    that is no longer a rectangle counts as the rectangle around it.
+
+    Parameters
+    ----------
+    path
+        File written by `save_pairs`.
+    references, sources
+        The slides that the pairs lie on, in any order; they are known by their content.
+
     Raises
     ------
     PairsError
-        When the file is damaged, holds no whole pair, or belongs to other slides.
+        If the file is damaged, holds no whole pair, or belongs to other slides.
     """
     try:
-        collection = geojson.loads(Path(path).read_text(encoding="utf-8"))
+        content = geojson.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise PairsError(f"Cannot read the pairs {path}: {error.strerror}.") from None
-    except ValueError as error:
-        raise PairsError(f"{path} is not GeoJSON ({error}); write it again with `stainxfer pair`.") from None
+        raise PairsError(f"Cannot read the pairs {path}: {error.strerror}; check the path.") from None
+    except (ValueError, RecursionError):
+        raise PairsError(f"{path} is not GeoJSON; write it again with 'stainxfer pair'.") from None
+    slides = {"source": sources, "reference": references}
+    boxes: dict[tuple[int, str], tuple[Patch, float]] = {}
+    scales: set[tuple[int, float]] = set()
     try:
-        about = collection[_KEY]
-        patch_px, mpp = int(about["patch_px"]), float(about["mpp"])
-        sides: dict[str, dict[int, tuple[Patch, float]]] = {"source": {}, "reference": {}}
-        for feature in collection["features"]:
-            ours = feature["properties"].get(_KEY)
-            if ours is None:
-                continue  # an annotation of the user's own
-            slides = references if ours["role"] == "reference" else sources
-            patch = Patch(_box(feature["geometry"]), patch_px, 1.0, _which(ours, slides, path))
-            sides[ours["role"]][int(ours["pair"])] = (patch, float(ours["score"]))
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        # A bare list of features is QuPath's other way of writing them.
+        for feature in content if isinstance(content, list) else content["features"]:
+            facts = _facts(feature)
+            if not facts:
+                continue
+            number, role, score = int(facts["pair"]), facts["role"], float(facts["score"])
+            scale = int(facts["patch_px"]), float(facts["mpp"])
+            if role not in _ROLES or min(scale) <= 0 or not 0 <= score <= 1:
+                raise ValueError(facts)
+            if (number, role) in boxes:
+                raise PairsError(f"{path} has two {role} rectangles for pair {number}; delete one of them.")
+            index = _which(facts, slides[role], path)
+            boxes[number, role] = Patch(_box(feature["geometry"]), scale[0], 1.0, index), score
+            scales.add(scale)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError):
         raise PairsError(
-            f"{path} does not hold pairs of this program; write it again with `stainxfer pair`."
+            f"{path} does not hold pairs as this program writes them; write it again with 'stainxfer pair'."
         ) from None
-    whole = sorted(sides["source"].keys() & sides["reference"].keys())
+    whole = [number for number, role in boxes if role == "source" and (number, "reference") in boxes]
     if not whole:
         raise PairsError(f"{path} holds no whole pair; each needs a source and a reference rectangle.")
+    if len(scales) > 1:
+        raise PairsError(f"{path} mixes patches of different sizes; write it again with 'stainxfer pair'.")
+    patch_px, mpp = scales.pop()
     return Pairs(
-        tuple(Pair(sides["source"][n][0], sides["reference"][n][0], sides["source"][n][1]) for n in whole),
+        tuple(
+            Pair(boxes[number, "source"][0], boxes[number, "reference"][0], boxes[number, "source"][1])
+            for number in sorted(whole)
+        ),
         tuple(PairedSlide.of(slide) for slide in references),
         tuple(PairedSlide.of(slide) for slide in sources),
         patch_px,
@@ -82,45 +131,45 @@ def load_pairs(path: str | Path, references: Sequence[Slide], sources: Sequence[
     )
 
 
-def _feature(
-    number: int, role: str, patch: Patch, slide: PairedSlide, score: float, of: int
-) -> geojson.Feature:
-    y, x, height, width = patch.box
+def _feature(box: Box, facts: Mapping[str, object], colour: list[int]) -> geojson.Feature:
+    y, x, height, width = box
     ring = [(x, y), (x + width, y), (x + width, y + height), (x, y + height), (x, y)]
-    colour = [round(255 * part) for part in colorsys.hsv_to_rgb((number - 1) / of, 0.85, 0.9)]
     return geojson.Feature(
+        # QuPath wants a UUID; made of the facts so that the same pairs give the same file.
+        id=str(uuid.uuid5(_NAMESPACE, f"{facts} {box}")),
         geometry=geojson.Polygon([ring]),
         properties={
             "objectType": "annotation",
-            "name": f"{role} {number}",
+            "name": f"{facts['role']} {facts['pair']}",
             "color": colour,
-            "classification": {"name": role, "color": colour},
-            _KEY: {
-                "role": role,
-                "pair": number,
-                "score": score,
-                "slide": slide.name,
-                "fingerprint": slide.fingerprint,
-            },
+            "classification": {"name": facts["role"], "color": colour},
+            "metadata": {_PREFIX + key: str(value) for key, value in facts.items()},
         },
     )
 
 
-def _box(geometry: dict[str, Any]) -> Box:
+def _facts(feature: Mapping[str, Any]) -> dict[str, str]:
+    """What `save_pairs` said about a rectangle; empty for an annotation of the user's own."""
+    metadata = (feature.get("properties") or {}).get("metadata") or {}
+    return {key.removeprefix(_PREFIX): value for key, value in metadata.items() if key.startswith(_PREFIX)}
+
+
+def _box(geometry: Mapping[str, Any]) -> Box:
     """The rectangle around a polygon, to whole pixels."""
-    xs, ys = zip(*geometry["coordinates"][0], strict=True)
+    xs, ys = zip(*(point[:2] for point in geometry["coordinates"][0]), strict=True)
     y, x = round(min(ys)), round(min(xs))
     box = Box(y, x, round(max(ys)) - y, round(max(xs)) - x)
     if box.height < 1 or box.width < 1:
-        raise ValueError("an empty rectangle")
+        raise ValueError(box)
     return box
 
 
-def _which(ours: dict[str, Any], slides: Sequence[Slide], path: str | Path) -> int:
+def _which(facts: Mapping[str, str], slides: Sequence[Slide], path: str | Path) -> int:
     """Which of the slides a rectangle was drawn on: by content, whatever the file is called now."""
     for index, slide in enumerate(slides):
-        if slide.fingerprint() == ours["fingerprint"]:
+        if slide.fingerprint() == facts["fingerprint"]:
             return index
     raise PairsError(
-        f"{path} holds pairs on {ours['slide']}, which is not among the {ours['role']} slides given."
+        f"{path} holds pairs on {facts['slide']}, which is not among the {facts['role']} slides given; "
+        "give that slide, or suggest pairs anew."
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.cluster.vq import kmeans2
+from scipy.cluster.vq import ClusterError, kmeans2
 from scipy.optimize import linear_sum_assignment
 
 from napari_stainxfer.features import make_extractor
@@ -17,6 +17,9 @@ from napari_stainxfer.patches import Patch, PatchSettings, plan_patches
 from napari_stainxfer.slides import Slide
 
 FloatArray = NDArray[np.float32]
+
+_TYPICAL = 0.5
+"""Weight of being typical of a cluster beside being like the partner."""
 
 
 class PairingSettings(BaseModel):
@@ -40,9 +43,8 @@ def suggest_pairs(
 ) -> Pairs:
     """Pair source patches with the reference patches that show the most alike tissue.
 
-    The source patches are diverse: one of each of `settings.count` clusters of descriptors, the one
-    that is both typical of its cluster and has a good partner. The partners are the one-to-one
-    assignment of the largest total similarity. The same slides give the same pairs.
+    The source patches are diverse, one of each of `settings.count` clusters, and assigned one to one;
+    see `match_diverse`. The same slides give the same pairs.
 
     Parameters
     ----------
@@ -91,16 +93,9 @@ def suggest_pairs(
         ),
     )
     similarity = source_like @ reference_like.T
-    count = min(settings.count, len(kept_sources), len(kept_references))
-    chosen = choose_diverse(source_like, count, fitness=similarity.max(axis=1))
-    rows, columns = linear_sum_assignment(similarity[chosen], maximize=True)
     pairs = [
-        Pair(
-            kept_sources[chosen[row]],
-            kept_references[column],
-            float(similarity[chosen[row], column].clip(0, 1)),
-        )
-        for row, column in zip(rows, columns, strict=True)
+        Pair(kept_sources[row], kept_references[column], float(similarity[row, column].clip(0, 1)))
+        for row, column in match_diverse(source_like, similarity, settings.count)
     ]
     pairs.sort(key=lambda pair: -pair.score)
     return Pairs(
@@ -133,38 +128,43 @@ def nearest(source: FloatArray, references: FloatArray, k: int = 5) -> tuple[NDA
     return order, similarity[order].clip(0, 1)
 
 
-def choose_diverse(descriptors: FloatArray, count: int, *, fitness: FloatArray) -> list[int]:
-    """Choose patches that are unlike each other and each typical of many.
+def match_diverse(sources: FloatArray, similarity: FloatArray, count: int) -> list[tuple[int, int]]:
+    """Choose source patches that are unlike each other, and assign each a reference patch of its own.
+
+    The sources are put into `count` clusters. Clusters and references are assigned one to one so that
+    the total is largest, where a cluster is worth to a reference what the best of its members is: like
+    the reference, and typical of its cluster.
 
     Parameters
     ----------
-    descriptors
-        Standardised, (N, D).
+    sources
+        Standardised descriptors (N, D).
+    similarity
+        Of sources and references, (N, M).
     count
-        At most N.
-    fitness
-        (N,), from 0 to 1; of a cluster's members the typical and fit one is chosen.
+        Pairs wanted.
 
     Returns
     -------
-    list of int
-        In increasing order. Deterministic.
+    list
+        Of (source, reference) indices; fewer than `count` where N or M is smaller. Deterministic.
     """
-    centres = descriptors[_farthest_points(descriptors, count)]
-    centres, labels = kmeans2(descriptors, centres, iter=20, minit="matrix", missing="warn")
-    typical = np.einsum("nd,nd->n", descriptors, centres[labels])
-    value = typical / max(float(np.abs(typical).max()), 1e-6) + fitness
-    chosen = {int(members[np.argmax(value[members])]) for members in _clusters(labels)}
-    while len(chosen) < count:
-        # A cluster lost all its members on the way: take what is least like what there is.
-        likeness = (descriptors @ descriptors[sorted(chosen)].T).max(axis=1)
-        likeness[sorted(chosen)] = np.inf
-        chosen.add(int(np.argmin(likeness)))
-    return sorted(chosen)
-
-
-def _clusters(labels: NDArray[np.integer]) -> list[NDArray[np.intp]]:
-    return [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    seeds = _farthest_points(sources, min(count, *similarity.shape))
+    centres = sources[seeds]
+    try:
+        centres, labels = kmeans2(sources, centres, iter=20, minit="matrix", missing="raise")
+    except ClusterError:
+        # Patches so alike that a cluster lost its last member: they stay where they started.
+        labels = np.argmax(sources @ centres.T, axis=1)
+        labels[seeds] = np.arange(len(seeds))
+    worth = similarity + _TYPICAL * np.einsum("nd,nd->n", sources, centres[labels])[:, None]
+    members = [np.flatnonzero(labels == label) for label in range(len(centres))]
+    best = np.stack([worth[cluster].max(axis=0) for cluster in members])
+    rows, columns = linear_sum_assignment(best, maximize=True)
+    return [
+        (int(members[row][worth[members[row], column].argmax()]), int(column))
+        for row, column in zip(rows, columns, strict=True)
+    ]
 
 
 def _farthest_points(descriptors: FloatArray, count: int) -> list[int]:
