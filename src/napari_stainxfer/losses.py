@@ -6,7 +6,7 @@ Two readings of the equations are offered where the printed one is hard to train
     ``"printed"`` is the sum as written. Its size depends on the extractor, the layer and the patch, so a
     weight that suits VGG19 at 512 px is off by orders of magnitude elsewhere. ``"relative"`` divides the
     content term by the energy of the input's features around their mean and each style term by the
-    squared norm of the reference's Gram matrix: both then start near 1 whatever the extractor.
+    squared norm of the reference's Gram matrix: neither then depends on the scale of an extractor's features.
 ``form``
     Equations 5 and 6 as printed, ``log(1 - D(r)) + log(D(t))`` and ``log(1 - D(t))``, have no lower bound
     (a sure discriminator sends them to minus infinity), and the generator's vanishes in gradient just

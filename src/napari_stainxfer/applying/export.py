@@ -19,7 +19,7 @@ from napari_stainxfer.patches import tissue_mask
 from napari_stainxfer.slides import Box, Slide, write_pyramid
 
 TILE_PX = 512
-_READ_AHEAD = 4  # windows; enough to hide decoding behind the network, few enough to keep memory flat
+_READ_AHEAD = 4  # windows that are decoded while one is computed; few, so that memory stays flat
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,9 @@ def train(
     source: options.Source,
     output: Annotated[Path, typer.Option("-o", "--output", help="Model file to write (.safetensors).")],
     method: Annotated[str, typer.Option(help="nst, nst-ad, nst-hrnet or nst-ad-hrnet.")] = "nst-ad-hrnet",
-    preset: Annotated[Literal["quick", "paper"], typer.Option(help="quick: a minute on a laptop.")] = "quick",
+    preset: Annotated[
+        Literal["quick", "paper"], typer.Option(help="quick: for a laptop; paper: needs a GPU.")
+    ] = "quick",
     backbone: Annotated[
         str | None, typer.Option(help="efficientnet_lite0 or vgg19; by default the preset's.")
     ] = None,

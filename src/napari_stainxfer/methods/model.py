@@ -26,7 +26,7 @@ _KIND = "napari-stainxfer model 1"
 the same model must give the same bytes."""
 
 TILE_PX = 512
-"""Side of the tiles in which images are computed; the fastest of 256 to 2048 px on two CPU cores."""
+"""Side of the tiles in which images are computed."""
 
 
 class MethodRecord(NamedTuple):

@@ -5,7 +5,7 @@ features with coarser ones again and again, so that detail is never thrown away 
 adds its input to its output, ``G(p) = p + G'(p)``: the network learns the difference of two stains only.
 
 The paper's figure gives no channel counts that can be read; the widths here (16, 32, 64 at full, half
-and quarter resolution) are the smallest that did not lose to wider ones in twenty-pair training.
+and quarter resolution) were chosen for speed on a laptop. Wider ones have not been compared yet.
 """
 
 from __future__ import annotations

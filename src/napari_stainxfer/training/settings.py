@@ -30,7 +30,7 @@ PresetName = Literal["quick", "paper"]
 class TrainingSettings(BaseModel):
     """Everything that decides the outcome of a training, apart from the patches.
 
-    The defaults are the ``quick`` preset: a minute on two CPU cores. :meth:`preset` gives the others.
+    The defaults are the ``quick`` preset, meant for a laptop without a GPU. :meth:`preset` gives the others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
