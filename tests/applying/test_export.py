@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from napari_stainxfer.applying import ExportProgress, normalize_slide
-from napari_stainxfer.applying.export import slide_glass
 from napari_stainxfer.errors import MissingResolutionError, SlideError
-from napari_stainxfer.methods import Model, ModelCard
+from napari_stainxfer.methods import Model, ModelCard, slide_glass
 from napari_stainxfer.methods.neural import NeuralStyle
 from napari_stainxfer.models import HRNetGenerator
 from napari_stainxfer.phantom import phantom_slide

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from napari_stainxfer.methods import Model, measure_glass
+from napari_stainxfer.methods import Model, slide_glass
 from napari_stainxfer.methods.background import HALO_PX, stained
+from napari_stainxfer.slides import Slide
 
 Make = Callable[..., Model]
 GLASS = (243.0, 240.0, 245.0)
@@ -100,25 +101,27 @@ class TestStained:
         assert weight.diff(dim=1).abs().max() < 0.2
 
 
-class TestMeasureGlass:
-    def test_median_of_the_bright_outside_tissue(self) -> None:
-        overview, tissue = noisy(GLASS, 2.0), np.zeros((256, 256), bool)
-        overview[:80], tissue[:80] = (150, 80, 140), True
+def _glass(overview: np.ndarray) -> tuple[float, float, float]:
+    return slide_glass(Slide.from_array(overview, mpp=1.0))
+
+
+class TestSlideGlass:
+    def test_colour_of_the_bright_outside_tissue(self) -> None:
+        overview = noisy(GLASS, 2.0)
+        overview[:80] = (150, 80, 140)
         overview[80:120] = 255  # not scanned
         overview[120:140] = (20, 20, 20)  # the slide's edge
-        assert measure_glass(overview, tissue) == pytest.approx(GLASS, abs=0.6)
+        assert _glass(overview) == pytest.approx(GLASS, abs=0.6)
 
     def test_all_padding_or_no_glass_at_all(self) -> None:
-        white, tissue = np.full((64, 64, 3), 255, np.uint8), np.zeros((64, 64), bool)
-        assert measure_glass(white, tissue) == (255.0, 255.0, 255.0)
-        assert measure_glass(white, ~tissue) == (255.0, 255.0, 255.0)
-        assert measure_glass(white // 3, tissue) == (255.0, 255.0, 255.0)
+        white = np.full((64, 64, 3), 255, np.uint8)
+        assert _glass(white) == (255.0, 255.0, 255.0)
+        assert _glass(white // 3) == (255.0, 255.0, 255.0)
 
     def test_a_few_stray_pixels_do_not_outvote_the_padding(self) -> None:
-        overview, tissue = np.full((64, 64, 3), 255, np.uint8), np.zeros((64, 64), bool)
+        overview = np.full((64, 64, 3), 255, np.uint8)
         overview[0, :10] = 200
-        assert measure_glass(overview, tissue) == (255.0, 255.0, 255.0)
+        assert _glass(overview) == (255.0, 255.0, 255.0)
 
     def test_gives_plain_numbers_for_the_card(self) -> None:
-        glass = measure_glass(noisy(GLASS, 2.0), np.zeros((256, 256), bool))
-        assert all(type(value) is float for value in glass)
+        assert all(type(value) is float for value in _glass(noisy(GLASS, 2.0)))

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_stainxfer.errors import SlideError
-from napari_stainxfer.methods import Glass, Model, Window, measure_glass, tile_boxes, window
-from napari_stainxfer.patches import tissue_mask
+from napari_stainxfer.methods import Model, Window, slide_glass, tile_boxes, window
 from napari_stainxfer.slides import Box, Slide, write_pyramid
 
 TILE_PX = 512
@@ -40,12 +39,6 @@ class ExportProgress:
     total_tiles: int
     mpx_per_second: float
     seconds_left: float
-
-
-def slide_glass(slide: Slide) -> Glass:
-    """Measure the colour of a slide's empty glass once, so that its tiles cannot disagree."""
-    overview = slide.overview()
-    return measure_glass(overview, tissue_mask(slide))
 
 
 def normalize_slide(

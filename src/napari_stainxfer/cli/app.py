@@ -84,7 +84,7 @@ def train(
     output: Annotated[Path, typer.Option("-o", "--output", help="Model file to write (.safetensors).")],
     method: Annotated[str, typer.Option(help="nst, nst-ad, nst-hrnet or nst-ad-hrnet.")] = "nst-ad-hrnet",
     preset: Annotated[
-        Literal["quick", "paper"], typer.Option(help="quick: for a laptop; paper: needs a GPU.")
+        Literal["quick", "paper"], typer.Option(help="quick: a laptop; paper: a GPU.")
     ] = "quick",
     backbone: Annotated[
         str | None, typer.Option(help="efficientnet_lite0 or vgg19; by default the preset's.")

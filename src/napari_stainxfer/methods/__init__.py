@@ -1,6 +1,6 @@
 """Fitted methods, one interface, one safe file."""
 
-from napari_stainxfer.methods.background import Glass, measure_glass
+from napari_stainxfer.methods.background import Glass, slide_glass
 from napari_stainxfer.methods.card import ModelCard, SlideFacts
 from napari_stainxfer.methods.model import METHODS, Model, load
 from napari_stainxfer.methods.protocol import StainMethod
@@ -15,7 +15,7 @@ __all__ = [
     "StainMethod",
     "Window",
     "load",
-    "measure_glass",
+    "slide_glass",
     "tile_boxes",
     "window",
 ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
+
+from napari_stainxfer.patches import glass_colour
+from napari_stainxfer.slides import Slide
 
 Glass = tuple[float, float, float]
 WHITE: Glass = (255.0, 255.0, 255.0)
@@ -19,29 +20,9 @@ HALO_PX = 2 * _REACH_PX
 _CLEAN, _STAINED = 0.03, 0.08
 
 
-def measure_glass(overview: NDArray[np.uint8], tissue: NDArray[np.bool_]) -> Glass:
-    """The colour of a slide's empty glass, from its overview.
-
-    Parameters
-    ----------
-    overview
-        uint8 (H, W, 3).
-    tissue
-        bool (H, W), true on tissue.
-
-    Returns
-    -------
-    tuple
-        Median (R, G, B), 0 to 255, of the bright pixels outside tissue that are not padding (scanners fill
-        what they did not scan with pure white); of all bright ones where there are no others.
-    """
-    outside = overview[~tissue].astype(np.float64)
-    bright = outside[outside.min(axis=1, initial=255.0) > 180] if len(outside) else outside
-    scanned = bright[bright.min(axis=1, initial=255.0) < 254] if len(bright) else bright
-    chosen = scanned if len(scanned) >= 64 else bright
-    if not len(chosen):
-        return WHITE
-    red, green, blue = np.median(chosen, axis=0)
+def slide_glass(slide: Slide) -> Glass:
+    """Measure the colour (R, G, B) of a slide's empty glass once, so that its tiles cannot disagree."""
+    red, green, blue = glass_colour(slide.overview())
     return float(red), float(green), float(blue)
 
 
@@ -56,7 +37,7 @@ def stained(image: Tensor, glass: Glass) -> Tensor:
     image
         (N, 3, H, W) in [0, 1].
     glass
-        The slide's own glass, see :func:`measure_glass`.
+        The slide's own glass, see :func:`slide_glass`.
 
     Returns
     -------

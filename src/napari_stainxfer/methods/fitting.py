@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_stainxfer.errors import StainTransferError, TrainingError
-from napari_stainxfer.methods.background import measure_glass
+from napari_stainxfer.methods.background import slide_glass
 from napari_stainxfer.methods.card import ModelCard, SlideFacts
 from napari_stainxfer.methods.model import METHODS, Model, load
 from napari_stainxfer.methods.neural import NeuralStyle
 from napari_stainxfer.pairing import Pairs, load_pairs, suggest_pairs
-from napari_stainxfer.patches import PatchSettings, read_patch, tissue_mask
+from napari_stainxfer.patches import PatchSettings, read_patch
 from napari_stainxfer.slides import Slide, open_slide
 from napari_stainxfer.training import (
     EpochEvent,
@@ -221,7 +221,6 @@ def _train(trainer: Trainer, checkpoint: Path | None) -> Generator[Event, None, 
 
 
 def _card(trainer: Trainer, pairs: Pairs, references: Sequence[Slide], sources: Sequence[Slide]) -> ModelCard:
-    first = sources[0]
     return ModelCard(
         method=trainer.settings.method,
         package_version=version("napari-stainxfer"),
@@ -230,7 +229,7 @@ def _card(trainer: Trainer, pairs: Pairs, references: Sequence[Slide], sources: 
         pairs=len(pairs.pairs),
         references=tuple(SlideFacts.of(slide) for slide in references),
         sources=tuple(SlideFacts.of(slide) for slide in sources),
-        glass=measure_glass(first.overview(), tissue_mask(first)),
+        glass=slide_glass(sources[0]),
         settings=trainer.settings.model_dump(mode="json"),
         history=tuple(trainer.history),
         metrics={f"{name}_at_end": value for name, value in trainer.history[-1].items()},

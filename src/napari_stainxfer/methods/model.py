@@ -84,7 +84,7 @@ class Model:
         image
             uint8 (H, W, 3), sRGB, at about the um/px of ``card.mpp``.
         glass
-            The slide's empty glass (R, G, B), 0 to 255, see :func:`measure_glass`; by default that of the
+            The slide's empty glass (R, G, B), 0 to 255, see :func:`slide_glass`; by default that of the
             slides the model was fitted on. Empty glass is given back byte for byte.
         tile_px
             Side of the tiles it is computed in; the result does not depend on it.

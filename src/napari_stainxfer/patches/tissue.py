@@ -87,9 +87,10 @@ def glass_colour(overview: RGB) -> NDArray[np.float32]:
         return np.full(3, 255, np.float32)
     level = darkest[chosen].astype(np.intp)
     # Pale tissue can be smooth and nearly grey as well, but glass is brighter: look from the top down
-    # for the first brightness at which a good share of the pixels lies.
+    # for the first brightness at which a good share of the pixels lies, and from that flank to its peak.
     share = ndimage.uniform_filter1d(np.bincount(level, minlength=256) / len(level), 5, mode="constant")
-    mode = int(np.flatnonzero(share > 0.4 * share.max())[-1])
+    flank = int(np.flatnonzero(share > 0.4 * share.max())[-1])
+    mode = flank - int(np.argmax(share[flank : max(flank - 8, 0) : -1]))
     near = rgb[chosen][np.abs(level - mode) <= 4]
     glass: NDArray[np.float32] = np.median(near, axis=0).astype(np.float32)
     return glass
