@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from napari_stainxfer.errors import SlideError
+from napari_stainxfer.files import whole_file
 from napari_stainxfer.slides import PyramidWriter, open_slide, write_pyramid
-from napari_stainxfer.slides.atomic import whole_file, writing_error
+from napari_stainxfer.slides.writing import writing_error
 
 TILE = np.full((64, 64, 3), 200, np.uint8)
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and limits")

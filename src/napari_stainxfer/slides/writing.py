@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,7 @@ import numpy as np
 import tifffile
 
 from napari_stainxfer.errors import SlideError
-from napari_stainxfer.slides.atomic import whole_file, writing_error
+from napari_stainxfer.files import whole_file
 from napari_stainxfer.slides.encoding import TIFF_TAGS, Compression
 from napari_stainxfer.slides.ome import write_ome
 from napari_stainxfer.slides.pyramid import SpooledLevel, level_shapes
@@ -217,6 +218,18 @@ class PyramidWriter:
         facts = {"mpp": self._mpp, "magnification": self._magnification, "provenance": self._provenance}
         # The blank before the colon keeps tifffile from taking a field called "shape" for its own.
         return json.dumps({PROVENANCE_KEY: facts}, sort_keys=True, separators=(", ", " : ")).encode()
+
+
+def writing_error(path: Path, error: OSError) -> SlideError:
+    """Put in one sentence why ``path`` could not be written."""
+    if error.errno in {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}:
+        return SlideError(
+            f"there is no room on the disk for {path}; free some space or choose another folder"
+        )
+    if not path.parent.is_dir():
+        return SlideError(f"there is no folder {path.parent} to write {path.name} into; create it first")
+    reason = error.strerror or str(error)
+    return SlideError(f"{path} cannot be written ({reason}); choose a folder that you may write to")
 
 
 def write_pyramid(
