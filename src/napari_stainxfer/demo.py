@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_stainxfer.applying import ExportProgress, normalize_slide
 from napari_stainxfer.evaluation import PerceptualDistance, colour_difference, hue_error
+from napari_stainxfer.files import make_folder
 from napari_stainxfer.methods import Model
 from napari_stainxfer.methods.fitting import fit
 from napari_stainxfer.phantom import phantom_masks, phantom_slide
@@ -50,7 +51,7 @@ def run_demo(
     dict
         Paths of the slides, the model and the report, and the distances before and after.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     size = (size_px, size_px)
     paths = {side: folder / f"{side}.ome.tif" for side in ("reference", "source", "normalised")}
     slides = {

@@ -15,6 +15,10 @@ class SlideError(StainTransferError):
     """A file cannot be used as a brightfield slide (missing, damaged, fluorescence, 16-bit, ...)."""
 
 
+class OutputError(StainTransferError):
+    """Results cannot be written where they were to go."""
+
+
 class MissingResolutionError(StainTransferError):
     """A slide does not say how many micrometres a pixel is, and the caller did not either."""
 

@@ -12,10 +12,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from napari_stainxfer.errors import OutputError
+
 _SUFFIX = ".part"
 _LOCK = "lock"
 _GRACE_S = 60.0
 """A scratch folder without its lock file may be just being made; after a minute it is not."""
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder to write to, and check that it can be written to.
+
+    Raises
+    ------
+    OutputError
+        If there is none, or nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(
+            f"Nothing can be written to {folder} ({error.strerror}); choose another place."
+        ) from None
 
 
 @contextmanager

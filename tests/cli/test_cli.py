@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +17,12 @@ from typer.testing import CliRunner
 
 from napari_stainxfer import fit, load, normalize_slide, open_slide, phantom_slide
 from napari_stainxfer.cli.app import app
+from napari_stainxfer.cli.console import Bar
 from napari_stainxfer.cli.options import parse_region
 from napari_stainxfer.errors import StainTransferError
 from napari_stainxfer.methods.fitting import fit_stream
 from napari_stainxfer.slides import Box
+from napari_stainxfer.training import StepEvent
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -117,6 +121,9 @@ def _mistakes(folder: Path) -> dict[str, tuple[list[object], str]]:
         "no resolution": (["train", blank, blank, "-o", folder / "m.safetensors"], "--reference-mpp"),
         "no tissue": (["train", blank, blank, *train], "tissue"),
         "unknown method": (["train", blank, blank, *train, "--method", "magic"], "nst-ad-hrnet"),
+        "unknown backbone": (["train", blank, blank, *train, "--backbone", "foo"], "efficientnet_lite0"),
+        "output below a file": (["train", blank, blank, "-o", text / "x" / "m.safetensors"], "text.svs"),
+        "demo below a file": (["demo", "-o", text / "x"], "text.svs"),
         "unknown device": (["train", blank, blank, *train, "--device", "abacus"], "cpu"),
         "no model": (["apply", folder / "m.safetensors", blank, "-o", folder / "o.tif"], "stainxfer train"),
         "not a model": (["apply", text, blank, "-o", folder / "o.tif"], "text.svs"),
@@ -126,7 +133,8 @@ def _mistakes(folder: Path) -> dict[str, tuple[list[object], str]]:
 @pytest.mark.parametrize(
     "mistake",
     ["missing file", "directory", "not an image", "grey", "no resolution", "no tissue", "unknown method",
-     "unknown device", "no model", "not a model"],
+     "unknown device", "no model", "not a model",
+     "unknown backbone", "output below a file", "demo below a file"],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence_and_exit_code_2(mistake: str, tmp_path: Path) -> None:
     arguments, says = _mistakes(tmp_path)[mistake]
@@ -135,6 +143,28 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(mistake: str, tmp_path: Path)
     assert "Traceback" not in done.stderr
     assert says in done.stderr.replace("\n", "")
     assert done.stdout == ""
+
+
+def test_ctrl_c_stops_between_steps_and_resume_goes_on_as_if_never_stopped(
+    model: Path, slides: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "m.safetensors"
+    arguments = ["train", *slides, "-o", out, "--epochs", 1, "--device", "cpu"]
+    arguments += ["--reference-mpp", 0.5, "--source-mpp", 0.5]
+    handler = signal.getsignal(signal.SIGINT)
+
+    def press_at_the_second_step(self: Bar, event: object) -> None:
+        if isinstance(event, StepEvent) and event.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Bar, "training", press_at_the_second_step)
+        with pytest.raises(StainTransferError, match="--resume"):
+            CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors.checkpoint"]
+    results(*arguments, "--resume")
+    assert out.read_bytes() == model.read_bytes()
 
 
 def test_several_slides_do_not_go_into_one_file(

@@ -10,6 +10,7 @@ import typer
 
 from napari_stainxfer.cli import console, options
 from napari_stainxfer.errors import StainTransferError
+from napari_stainxfer.files import make_folder
 from napari_stainxfer.slides import open_slide
 
 app = typer.Typer(
@@ -104,9 +105,15 @@ def train(
     Stop it with Ctrl-C and go on later with --resume: a checkpoint stands beside the model until it is done.
     """
     from napari_stainxfer.methods.fitting import fit
+    from napari_stainxfer.training import Event
 
     checkpoint = output.with_name(f"{output.name}.checkpoint")
-    with console.bar("Training") as bar:
+    with console.bar("Training") as bar, console.stoppable() as stop:
+
+        def on_event(event: Event) -> None:
+            bar.training(event)
+            stop()
+
         try:
             model = fit(
                 reference,
@@ -123,14 +130,14 @@ def train(
                 source_mpp=source_mpp,
                 seed=seed,
                 device=device,
-                on_event=bar.training,
+                on_event=on_event,
             )
         except KeyboardInterrupt:
             kept = checkpoint.exists()
             raise StainTransferError(
                 f"Stopped. Go on with the same command and --resume ({checkpoint} is kept)."
                 if kept
-                else "Stopped before the end of the first epoch; nothing was written."
+                else "Stopped before the first step; nothing was written."
             ) from None
     model.save(output)
     checkpoint.unlink(missing_ok=True)
@@ -209,7 +216,7 @@ def _targets(slides: list[Path], output: Path) -> list[Path]:
         if target.exists() and slide.exists() and target.samefile(slide):
             raise StainTransferError(f"{target} is the slide itself; choose another output.")
     if not is_file:
-        output.mkdir(parents=True, exist_ok=True)
+        make_folder(output)
     return targets
 
 

@@ -10,8 +10,8 @@ import typer
 from napari_stainxfer.errors import StainTransferError
 from napari_stainxfer.slides import Box
 
-Reference = Annotated[Path, typer.Argument(help="Slide (or folder of slides) with the stain you want.")]
-Source = Annotated[Path, typer.Argument(help="Slide (or folder of slides) with the stain you have.")]
+Reference = Annotated[Path, typer.Argument(help="Slide with the stain you want.")]
+Source = Annotated[Path, typer.Argument(help="Slide with the stain you have.")]
 ReferenceMpp = Annotated[float | None, typer.Option(help="um/px of the reference, where its file has none.")]
 SourceMpp = Annotated[float | None, typer.Option(help="um/px of the source, where its file has none.")]
 Seed = Annotated[int, typer.Option(min=0, help="The one source of randomness.")]

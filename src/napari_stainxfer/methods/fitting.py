@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_stainxfer.errors import StainTransferError, TrainingError
+from napari_stainxfer.features import EXTRACTORS, make_extractor
+from napari_stainxfer.files import make_folder
 from napari_stainxfer.methods.background import slide_glass
 from napari_stainxfer.methods.card import ModelCard, SlideFacts
 from napari_stainxfer.methods.model import METHODS, Model, load
@@ -148,9 +150,14 @@ def fit_stream(
         One of its kinds for everything that a caller can mend.
     """
     # what can be refused is refused before the slow part
+    if preset not in PATCHES:
+        raise TrainingError(f"No preset is called {preset!r}; there are {', '.join(PATCHES)}.")
     chosen = settings or _settings(method, preset, backbone, epochs, seed)
     resolve_device(device)
+    extractor = make_extractor(chosen.extractor)
     kept = Path(checkpoint) if checkpoint is not None else None
+    if kept is not None:
+        make_folder(kept.parent)
     if resume and (kept is None or not kept.exists()):
         raise TrainingError(f"There is no checkpoint {kept} to resume from; train without --resume.")
     start = load(init) if isinstance(init, (str, Path)) else init
@@ -162,7 +169,7 @@ def fit_stream(
             yield NoticeEvent(pairs.notice)
     elif not isinstance(pairs, Pairs):
         pairs = load_pairs(Path(pairs), references, sources)
-    trainer = Trainer(_read(pairs, references, sources), chosen, device=device)
+    trainer = Trainer(_read(pairs, references, sources), chosen, device=device, extractor=extractor)
     if start is not None:
         _start_from(trainer, start)
     if resume and kept is not None:
@@ -176,8 +183,10 @@ def _settings(
 ) -> TrainingSettings:
     if method not in METHODS:
         raise TrainingError(f"No method is called {method!r}; there are {', '.join(METHODS)}.")
-    if preset not in PATCHES:
-        raise TrainingError(f"No preset is called {preset!r}; there are {', '.join(PATCHES)}.")
+    if backbone is not None and backbone not in EXTRACTORS:
+        raise TrainingError(
+            f"No feature extractor is called {backbone!r}; there are {', '.join(EXTRACTORS)}."
+        )
     return TrainingSettings.preset(preset, method=method, extractor=backbone, epochs=epochs, seed=seed)
 
 
