@@ -130,7 +130,7 @@ class TestTargets:
         trainer.reference = trainer.source
         pictures = []
         for epoch in range(8):
-            source, reference, _ = trainer._pairs(torch.tensor([0, 1]), epoch, 0)
+            source, reference = trainer._images(torch.tensor([0, 1]), epoch, 0)
             assert torch.equal(source, reference)
             assert torch.equal(source.flatten().sort().values, trainer.source[:2].flatten().sort().values)
             pictures.append(source)
@@ -181,7 +181,8 @@ class TestAlternation:
         discriminator.requires_grad_(True)
         trainer._train_step(1, 2)
         index = trainer._batch(1, 2)
-        source, reference, targets = trainer._pairs(index, 1, 2)
+        source, reference = trainer._images(index, 1, 2)
+        targets = trainer._targets_of(index, source, reference)
 
         output = generator.eval()(source)
         judged = eq.discriminator_loss(discriminator(reference), discriminator(output.detach()))
@@ -191,7 +192,7 @@ class TestAlternation:
 
         features = trainer.extractor(output)
         loss = eq.generator_loss(
-            eq.adversarial_loss(discriminator(output)),
+            eq.adversarial_loss(trainer.discriminator(output)),  # the one that has just moved
             eq.content_loss(targets.content["shallow"], features["shallow"]),
             eq.style_loss(targets.grams, features),
             adversarial_weight=trainer.settings.adversarial_weight,
@@ -316,3 +317,22 @@ def test_devices() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(TrainingError, match="no cuda device"):
             resolve_device("cuda:1")
+
+
+def test_the_generator_is_judged_by_the_discriminator_that_has_just_moved(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alternating means one after the other: not two gradients taken from the same old weights."""
+    trainer = make(method="nst-ad-hrnet", epochs=1, discriminator_lr=1e-2)
+    before = [parameter.detach().clone() for parameter in trainer.discriminator.parameters()]
+    moved: list[bool] = []
+    terms = trainer._objective.generator_terms
+
+    def watched(*arguments: object) -> dict[str, torch.Tensor]:
+        now = trainer.discriminator.parameters()
+        moved.append(any(not torch.equal(a, b) for a, b in zip(before, now, strict=True)))
+        return terms(*arguments)
+
+    monkeypatch.setattr(trainer._objective, "generator_terms", watched)
+    next(trainer.run())
+    assert moved == [True]

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_stainxfer import losses as eq
 from napari_stainxfer.errors import TrainingError
 from napari_stainxfer.features import FeatureExtractor, make_extractor
 from napari_stainxfer.models import (
@@ -23,6 +22,7 @@ from napari_stainxfer.models import (
 )
 from napari_stainxfer.training.devices import autocast, is_out_of_memory, resolve_device
 from napari_stainxfer.training.events import DoneEvent, EpochEvent, Event, NoticeEvent, StepEvent
+from napari_stainxfer.training.objective import Objective
 from napari_stainxfer.training.patches import TrainingPatches, random_stream, to_tensor, turned
 from napari_stainxfer.training.settings import TrainingSettings
 from napari_stainxfer.training.targets import Targets, compute_targets
@@ -72,6 +72,7 @@ class Trainer:
             self.discriminator = PatchDiscriminator(width=settings.discriminator_width)
         for network in (self.generator, self.discriminator):
             network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._objective = Objective(settings, self.extractor, self.discriminator)
         self.generator_optimiser = torch.optim.Adam(self.generator.parameters(), lr=settings.generator_lr)
         self.discriminator_optimiser = torch.optim.Adam(
             self.discriminator.parameters(), lr=settings.discriminator_lr
@@ -180,9 +181,18 @@ class Trainer:
         )
 
     def _train_step(self, epoch: int, position: int) -> dict[str, float]:
+        """The discriminator's step, then the generator's against the discriminator that came of it."""
+        self._set_modes_and_rates()
+        losses: dict[str, float] = {}
+        if self.settings.recipe.adversarial:
+            losses |= self._until_it_fits(lambda: self._discriminator_step(epoch, position))
+        return losses | self._until_it_fits(lambda: self._generator_step(epoch, position))
+
+    def _until_it_fits(self, step: Callable[[], dict[str, float]]) -> dict[str, float]:
+        """Take a step, in smaller and smaller micro-batches while it does not fit into memory."""
         while True:
             try:
-                return self._try_step(epoch, position)
+                return step()
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
@@ -192,82 +202,56 @@ class Trainer:
             self.micro_batches = min(2 * self.micro_batches, self.settings.batch_size)
             self._free_memory()
 
-    def _try_step(self, epoch: int, position: int) -> dict[str, float]:
-        """The discriminator's step, then the generator's, both over the same batch in micro-batches."""
-        self._set_modes_and_rates()
-        index = self._batch(epoch, position)
-        parts = index.tensor_split(min(self.micro_batches, len(index)))
-        total: dict[str, float] = {}
-        self.generator_optimiser.zero_grad()
+    def _discriminator_step(self, epoch: int, position: int) -> dict[str, float]:
+        """Equation 5, the generator frozen."""
         self.discriminator_optimiser.zero_grad()
-        for part in parts:
-            share = len(part) / len(index)
-            source, reference, targets = self._pairs(part, epoch, position)
+        total = 0.0
+        for part, share in self._parts(epoch, position):
+            source, reference = self._images(part, epoch, position)
             with autocast(self.device):
-                output = self.generator(source)
-                if self.settings.recipe.adversarial:
-                    judged = self._judge(reference, output.detach(), share)
-                    total["discriminator"] = total.get("discriminator", 0.0) + judged * share
-                terms = self._generator_terms(output, targets)
+                with torch.no_grad():
+                    output = self.generator(source)
+                total += share * self._objective.discriminator_gradients(reference, output, share)
+        self.discriminator_optimiser.step()
+        return {"discriminator": total}
+
+    def _generator_step(self, epoch: int, position: int) -> dict[str, float]:
+        """Equation 7, the discriminator frozen; a loss that is not finite moves nothing."""
+        self.generator_optimiser.zero_grad()
+        total: dict[str, float] = {}
+        for part, share in self._parts(epoch, position):
+            source, reference = self._images(part, epoch, position)
+            targets = self._targets_of(part, source, reference)
+            with autocast(self.device):
+                terms = self._objective.generator_terms(self.generator(source), targets)
             (terms["generator"] * share).backward()  # type: ignore[no-untyped-call]
             for name, term in terms.items():
                 total[name] = total.get(name, 0.0) + term.item() * share
-        self.discriminator_optimiser.step()
         if math.isfinite(total["generator"]):
             self.generator_optimiser.step()
         return total
 
-    def _judge(self, reference: Tensor, output: Tensor, share: float) -> float:
-        """Equation 5 and its gradient; the generator is frozen because its output comes detached."""
-        self.discriminator.requires_grad_(True)
-        loss = eq.discriminator_loss(
-            self.discriminator(reference), self.discriminator(output), form=self.settings.adversarial_form
-        )
-        (loss * share).backward()  # type: ignore[no-untyped-call]
-        self.discriminator.requires_grad_(False)
-        return loss.item()
+    def _parts(self, epoch: int, position: int) -> Iterator[tuple[Tensor, float]]:
+        """The batch in micro-batches, each with its share of the whole."""
+        index = self._batch(epoch, position)
+        for part in index.tensor_split(min(self.micro_batches, len(index))):
+            yield part, len(part) / len(index)
 
-    def _generator_terms(self, output: Tensor, targets: Targets) -> dict[str, Tensor]:
-        """Equation 7 and its parts; the discriminator is frozen."""
-        settings, extractor = self.settings, self.extractor
-        features = extractor(output, {*extractor.content_layers, *extractor.style_layers})
-        content = torch.stack(
-            [
-                eq.content_loss(fixed, features[layer], scale=settings.scale)
-                for layer, fixed in targets.content.items()
-            ]
-        ).sum()
-        style = eq.style_loss(targets.grams, features, scale=settings.scale)
-        terms = {"content": content, "style": style}
-        adversarial = output.new_zeros(())
-        if settings.recipe.adversarial:
-            adversarial = eq.adversarial_loss(self.discriminator(output), form=settings.adversarial_form)
-            terms["adversarial"] = adversarial
-        terms["generator"] = eq.generator_loss(
-            adversarial,
-            content,
-            style,
-            adversarial_weight=settings.adversarial_weight,
-            content_weight=settings.content_weight,
-            style_weight=settings.style_weight,
-        )
-        if settings.colour_weight:
-            terms["colour"] = eq.colour_loss(targets.colour, output)
-            terms["generator"] = terms["generator"] + settings.colour_weight * terms["colour"]
-        return terms
+    def _images(self, part: Tensor, epoch: int, position: int) -> tuple[Tensor, Tensor]:
+        source, reference = self.source[part], self.reference[part]
+        if not self.settings.augment:
+            return source, reference
+        key = (self.settings.seed, epoch, position)
+        return turned(source, random_stream(*key)), turned(reference, random_stream(*key))
 
-    def _pairs(self, index: Tensor, epoch: int, position: int) -> tuple[Tensor, Tensor, Targets]:
-        source, reference = self.source[index], self.reference[index]
+    def _targets_of(self, part: Tensor, source: Tensor, reference: Tensor) -> Targets:
+        """Computed once for all pairs, or anew where patches are turned."""
         size = -(-self.settings.batch_size // self.micro_batches)
         if self.settings.augment:
-            source, reference = (
-                turned(side, random_stream(self.settings.seed, epoch, position))
-                for side in (source, reference)
-            )
-            return source, reference, compute_targets(self.extractor, source, reference, batch_size=size)
+            return compute_targets(self.extractor, source, reference, batch_size=size)
         if self._targets is None:
             self._targets = compute_targets(self.extractor, self.source, self.reference, batch_size=size)
-        return source, reference, self._targets.take(index)
+        return self._targets.take(part)
 
     def _batch(self, epoch: int, position: int) -> Tensor:
         order = torch.randperm(len(self.source), generator=random_stream(self.settings.seed, epoch))
@@ -314,8 +298,7 @@ class Trainer:
     @torch.no_grad()
     def _preview(self) -> NDArray[np.uint8]:
         self.generator.eval()
-        strip = torch.cat([self.source[0], self.generator(self.source[:1])[0], self.reference[0]], dim=2)
-        image: NDArray[np.uint8] = (
-            strip.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).contiguous().cpu().numpy()
-        )
+        output = self.generator(self.source[:1])[0].clamp(0, 1)
+        strip = torch.cat([self.source[0], output, self.reference[0]], dim=2)
+        image: NDArray[np.uint8] = strip.mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
         return image
