@@ -13,10 +13,10 @@ from napari_stainxfer.evaluation import PerceptualDistance, colour_difference, h
 from napari_stainxfer.files import make_folder
 from napari_stainxfer.methods import Model
 from napari_stainxfer.methods.fitting import fit
-from napari_stainxfer.phantom import phantom_masks, phantom_slide
+from napari_stainxfer.phantom import phantom_masks, phantom_slide, write_phantom
 from napari_stainxfer.report import loss_curve, side_by_side, write_report
 from napari_stainxfer.report.page import Figure, Measure
-from napari_stainxfer.slides import RGB, Box, Slide, open_slide, write_pyramid
+from napari_stainxfer.slides import RGB, Box, Slide, open_slide
 from napari_stainxfer.training import Event
 
 REFERENCE_LAB, SOURCE_LAB = "lab1", "lab2"
@@ -54,13 +54,9 @@ def run_demo(
     make_folder(folder)
     size = (size_px, size_px)
     paths = {side: folder / f"{side}.ome.tif" for side in ("reference", "source", "normalised")}
-    slides = {
-        "reference": phantom_slide(REFERENCE_LAB, seed=seed, size_px=size),
-        "source": phantom_slide(SOURCE_LAB, seed=seed + 1, size_px=size),
-    }
-    for side, slide in slides.items():
+    for side, lab, tissue in (("reference", REFERENCE_LAB, seed), ("source", SOURCE_LAB, seed + 1)):
         on_stage(f"Writing the {side} slide, {paths[side]}")
-        _write(slide, paths[side])
+        write_phantom(paths[side], lab, seed=tissue, size_px=size)
     on_stage("Pairing patches and training")
     with open_slide(paths["reference"]) as reference, open_slide(paths["source"]) as source:
         model = fit(reference, source, seed=seed, device=device, on_event=on_training)
@@ -69,9 +65,12 @@ def run_demo(
         normalize_slide(model, source, paths["normalised"], device=device, on_progress=on_export)
     on_stage("Measuring and writing the report")
     truth = phantom_slide(REFERENCE_LAB, seed=seed + 1, size_px=size)
-    with open_slide(paths["source"]) as source, open_slide(paths["normalised"]) as normalised:
+    source, normalised, reference = (
+        open_slide(paths[side]) for side in ("source", "normalised", "reference")
+    )
+    with source, normalised, reference:
         measures = _measure(source, normalised, truth, seed + 1)
-        _draw(folder, model, source, normalised, slides["reference"])
+        _draw(folder, model, source, normalised, reference)
     write_report(
         folder / "report.html",
         title="Stain transfer from lab 2 to lab 1",
@@ -84,9 +83,9 @@ def run_demo(
         facts={
             "method": model.card.method,
             "patch pairs": f"{model.card.pairs} of {model.card.patch_px} px at {model.card.mpp:g} um/px",
-            "settings": model.card.settings,
             "version": model.card.package_version,
             "slides": "synthetic kidney (phantom), different tissue in the two labs",
+            **{name.replace("_", " "): value for name, value in model.card.settings.items()},
         },
         next_steps=[
             f"napari {paths['source']} {paths['normalised']}",
@@ -106,21 +105,8 @@ def run_demo(
     }
 
 
-def _write(slide: Slide, path: Path) -> None:
-    tile = 512
-    height, width = slide.shape
-    tiles = (
-        slide.read_region(Box(y, x, min(tile, height - y), min(tile, width - x)))
-        for y in range(0, height, tile)
-        for x in range(0, width, tile)
-    )
-    write_pyramid(
-        path, tiles, shape=slide.shape, mpp=slide.mpp, magnification=slide.magnification, tile_px=tile
-    )
-
-
 def _fields(shape: tuple[int, int], count: int) -> list[Box]:
-    """Fields along the slide's diagonal and its middle, away from the outline."""
+    """A square grid of fields over the middle of the slide, away from the outline."""
     side = round(np.sqrt(count))
     steps = np.linspace(0.25, 0.75, side)
     return [

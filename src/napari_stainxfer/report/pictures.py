@@ -33,7 +33,7 @@ def side_by_side(path: Path, rows: Sequence[Sequence[NDArray[np.uint8]]]) -> Non
 
 def loss_curve(path: Path, history: Sequence[Mapping[str, float]]) -> None:
     """Write the mean losses by epoch as a PNG, on a logarithmic axis where all are positive."""
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
     epochs = range(1, len(history) + 1)
     for name in history[0]:
@@ -42,6 +42,6 @@ def loss_curve(path: Path, history: Sequence[Mapping[str, float]]) -> None:
         axes.set_yscale("log")
     axes.set(xlabel="epoch", ylabel="mean loss")
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, ncols=2)
+    figure.legend(loc="outside right upper", frameon=False)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
