@@ -1,13 +1,23 @@
-"""Fixtures shared by every test: where the real slides are, and one thread count."""
+"""Fixtures shared by several rooms: the real slides, VGG19's shapes, the measured phantom transfer."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
+from skimage.exposure import match_histograms
 from torch import Tensor
+
+from napari_stainxfer import fit
+from napari_stainxfer.evaluation import PerceptualDistance, colour_difference, hue_error
+from napari_stainxfer.patches import patch_grid, read_patch
+from napari_stainxfer.phantom import phantom_masks, phantom_slide
+from napari_stainxfer.slides import Box
 
 _DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -44,3 +54,50 @@ def vgg_file(vgg_state: dict[str, Tensor], tmp_path_factory: pytest.TempPathFact
     path = tmp_path_factory.mktemp("served") / "vgg19-local.pth"
     torch.save(vgg_state, path)
     return path
+
+
+_PX, _FIELD = 3072, 512
+"""Side of the phantom slides at 0.5 um/px; side of the judged fields at 1.0 um/px."""
+
+
+@pytest.fixture(scope="session")
+def measure_phantom_transfer() -> Callable[..., dict[str, dict[str, float]]]:
+    """Errors on nine fields of tissue kept aside: raw, after histogram matching, after a training."""
+    size = (_PX, _PX)
+    corners = [round(share * _PX) - _FIELD for share in (0.25, 0.5, 0.75)]
+    boxes = [Box(y, x, 2 * _FIELD, 2 * _FIELD) for y in corners for x in corners]
+    source, truth = (
+        np.stack([phantom_slide(lab, seed=11, size_px=size).read_region_at(box, mpp=1.0) for box in boxes])
+        for lab in ("lab2", "lab1")
+    )
+    red_cells = np.concatenate(
+        [
+            phantom_masks(
+                11, Box(box.y // 2, box.x // 2, _FIELD, _FIELD), size_px=size, mpp=0.5, at_mpp=1.0
+            ).red_cells
+            for box in boxes
+        ]
+    )
+    distance = PerceptualDistance()
+
+    def errors(images: NDArray[np.uint8]) -> dict[str, float]:
+        pairs = list(zip(images, truth, strict=True))
+        return {
+            "perceptual distance": float(np.mean([distance(*pair) for pair in pairs])),
+            "delta E 2000": float(np.mean([colour_difference(*pair) for pair in pairs])),
+            "red-cell hue error": hue_error(np.concatenate(images), np.concatenate(truth), red_cells),
+        }
+
+    reference = phantom_slide("lab1", seed=0, size_px=size)
+    tissue = np.concatenate([read_patch(reference, patch) for patch in patch_grid(reference)])
+    matched = np.stack([match_histograms(image, tissue, channel_axis=-1) for image in source])
+
+    def measure(**options: object) -> dict[str, dict[str, float]]:
+        model = fit(reference, phantom_slide("lab2", seed=1, size_px=size), **options)
+        return {
+            "raw": errors(source),
+            "histogram matching": errors(matched.astype(np.uint8)),
+            "transferred": errors(np.stack([model.transform(image) for image in source])),
+        }
+
+    return measure

@@ -157,31 +157,20 @@ def generator_loss(
     return adversarial_weight * adversarial + content_weight * content + style_weight * style
 
 
-def colour_moments(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (N, 3) and covariance (N, 3, 3) of the pixels of images (N, 3, H, W)."""
-    with torch.autocast(image.device.type, enabled=False):
-        flat = image.float().flatten(2)
-        mean = flat.mean(dim=2)
-        centred = flat - mean[:, :, None]
-        return mean, centred @ centred.transpose(1, 2) / flat.shape[2]
+def colour_loss(goal: Tensor, weight: Tensor, output: Tensor) -> Tensor:
+    """Weighted squared distance of colours from their goals; not in the paper.
 
-
-def colour_loss(reference: tuple[Tensor, Tensor], output: Tensor) -> Tensor:
-    """Distance of the pixels' own first two moments; not in the paper.
-
-    Gram matrices of a network's features see colour only through its filters and leave a cast that the
-    eye sees at once. The squared distance of the means is divided by the reference's total variance, that
-    of the covariances by the squared norm of the reference's, so that both are relative like the others.
+    Divided by the goals' variance in each image, so that it is relative like the others: with weights of 1,
+    1 means "as far as a flat image".
 
     Parameters
     ----------
-    reference
-        :func:`colour_moments` of the reference images.
-    output
-        Transformed images (N, 3, H, W).
+    goal, output
+        Images (N, 3, H, W).
+    weight
+        Of every pixel, (N, 1, H, W).
     """
-    (r_mean, r_cov), (t_mean, t_cov) = reference, colour_moments(output)
-    variance = r_cov.diagonal(dim1=1, dim2=2).sum(dim=1) + _TINY
-    means = (r_mean - t_mean).square().sum(dim=1) / variance
-    covariances = (r_cov - t_cov).square().sum(dim=(1, 2)) / (r_cov.square().sum(dim=(1, 2)) + _TINY)
-    return (means + covariances).mean()
+    goal, output = goal.float(), output.float()
+    variance = (goal - goal.mean(dim=(2, 3), keepdim=True)).square().mean(dim=(1, 2, 3))
+    distance = (weight * (output - goal).square()).mean(dim=(1, 2, 3))
+    return (distance / (variance + _TINY)).mean()

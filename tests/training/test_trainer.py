@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from napari_stainxfer import losses as eq
 from napari_stainxfer.errors import TrainingError
 from napari_stainxfer.features import FeatureExtractor
+from napari_stainxfer.losses import gram_matrix
 from napari_stainxfer.training import (
     RECIPES,
     DoneEvent,
@@ -24,7 +25,7 @@ from napari_stainxfer.training import (
     TrainingSettings,
     resolve_device,
 )
-from napari_stainxfer.training.targets import compute_targets
+from napari_stainxfer.training.colour_goals import pooled
 
 Make = Callable[..., Trainer]
 
@@ -99,25 +100,31 @@ class TestTargets:
     ) -> None:
         trainer = make()
         list(trainer.run())
-        kept = trainer._targets
-        assert kept is not None
+        maker = trainer._target_maker
+        assert maker is not None
+        kept = maker.of_pairs(torch.arange(5))
+        mean = {
+            layer: gram_matrix(features).mean(dim=0)
+            for layer, features in tiny_extractor(trainer.reference).items()
+        }
         for pair in range(5):
             index = torch.tensor([pair])
-            fresh = compute_targets(tiny_extractor, trainer.source[index], trainer.reference[index])
-            taken = kept.take(index)
-            for layer, features in fresh.content.items():
-                assert torch.allclose(taken.content[layer], features, atol=1e-5)
-            for layer, gram in fresh.grams.items():
-                assert torch.allclose(taken.grams[layer], gram, rtol=1e-4, atol=1e-6)
-            assert all(map(torch.equal, taken.colour, fresh.colour))
+            features = tiny_extractor(maker.goals.images[index])
+            for layer, content in kept.take(index).content.items():
+                assert torch.allclose(content, features[layer], atol=1e-5)
+            features = tiny_extractor(trainer.reference[index])
+            for layer, gram in kept.take(index).grams.items():
+                mixed = 0.5 * gram_matrix(features[layer]) + 0.5 * mean[layer]
+                assert torch.allclose(gram, mixed, rtol=1e-4, atol=1e-6)
         assert kept.content.keys() == set(tiny_extractor.content_layers)
         assert kept.grams.keys() == set(tiny_extractor.style_layers)
 
-    @pytest.mark.parametrize(("augment", "passes"), [(False, 6 + 2 * 3), (True, 3 * 6)])
+    @pytest.mark.parametrize(("augment", "passes"), [(False, 6 + 2 * 3), (True, 3 * 6 + 3)])
     def test_the_extractor_runs_no_more_than_needed(
         self, make: Make, tiny_extractor: FeatureExtractor, augment: bool, passes: int
     ) -> None:
-        """Once a step for the output; the five pairs, two by two, once; when turned, again each step."""
+        """Once a step for the output; the five pairs, two by two, once; when turned, again each step, and the
+        references once for their mean style."""
         seen: list[int] = []
         hook = tiny_extractor.register_forward_hook(lambda module, args, output: seen.append(1))
         list(make(augment=augment).run())
@@ -182,7 +189,7 @@ class TestAlternation:
         trainer._train_step(1, 2)
         index = trainer._batch(1, 2)
         source, reference = trainer._images(index, 1, 2)
-        targets = trainer._targets_of(index, source, reference)
+        targets = trainer._targets_of(index, 1, 2)
 
         output = generator.eval()(source)
         judged = eq.discriminator_loss(discriminator(reference), discriminator(output.detach()))
@@ -198,7 +205,7 @@ class TestAlternation:
             adversarial_weight=trainer.settings.adversarial_weight,
             content_weight=trainer.settings.content_weight,
             style_weight=trainer.settings.style_weight,
-        ) + trainer.settings.colour_weight * eq.colour_loss(targets.colour, output)
+        ) + trainer.settings.colour_weight * eq.colour_loss(*targets.colours, pooled(output))
         expected = torch.autograd.grad(loss, list(generator.parameters()))
         for parameter, gradient in zip(trainer.generator.parameters(), expected, strict=True):
             assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-5)
@@ -269,7 +276,8 @@ class TestRates:
         paper = TrainingSettings.preset("paper")
         assert (paper.epochs, paper.batch_size, paper.extractor) == (50, 4, "vgg19")
         assert (paper.generator_lr, paper.discriminator_lr, paper.anneal) == (1e-3, 1e-5, False)
-        assert paper.colour_weight == 0
+        assert paper.colour_weight == paper.shared_style == 0
+        assert paper.content_on == "source"
         assert TrainingSettings.preset("quick", epochs=3, seed=None) == TrainingSettings(epochs=3)
 
     @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"generator_lr": 0}, {"method": "gan"}, {"lr": 1}])

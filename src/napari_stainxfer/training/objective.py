@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from napari_stainxfer import losses as eq
 from napari_stainxfer.features import FeatureExtractor
+from napari_stainxfer.training.colour_goals import pooled
 from napari_stainxfer.training.settings import TrainingSettings
 from napari_stainxfer.training.targets import Targets
 
@@ -68,6 +69,6 @@ class Objective:
             style_weight=settings.style_weight,
         )
         if settings.colour_weight:
-            terms["colour"] = eq.colour_loss(targets.colour, output)
+            terms["colour"] = eq.colour_loss(*targets.colours, pooled(output))
             terms["generator"] = terms["generator"] + settings.colour_weight * terms["colour"]
         return terms

@@ -39,7 +39,7 @@ class TrainingSettings(BaseModel):
     extractor: Literal["efficientnet_lite0", "vgg19"] = Field(
         "efficientnet_lite0", description="Frozen network that measures content and style."
     )
-    epochs: int = Field(16, ge=1, description="Passes over the patch pairs.")
+    epochs: int = Field(18, ge=1, description="Passes over the patch pairs.")
     batch_size: int = Field(2, ge=1, description="Patch pairs a step.")
     generator_lr: float = Field(3e-3, gt=0, description="Adam's learning rate for the generator.")
     discriminator_lr: float = Field(1e-4, gt=0, description="Adam's learning rate for the discriminator.")
@@ -48,10 +48,16 @@ class TrainingSettings(BaseModel):
     style_weight: float = Field(1.0, ge=0, description="Weight of equation 4.")
     adversarial_weight: float = Field(0.01, ge=0, description="Weight of equation 6.")
     colour_weight: float = Field(
-        1.0, ge=0, description="Weight of the pixels' own mean and covariance beside the Gram matrices."
+        5.0, ge=0, description="Weight of the colours' distance from a colour map of all pairs."
+    )
+    shared_style: float = Field(
+        0.5, ge=0, le=1, description="Share of all reference patches' mean style in each pair's."
     )
     scale: Scale = Field("relative", description="Content and style as printed, or relative to the input.")
     adversarial_form: Form = Field("non-saturating", description="Form of equations 5 and 6.")
+    content_on: Literal["source", "goal"] = Field(
+        "goal", description="Whether content is the source patch's as it is, or in its goal colours."
+    )
     settle_after: float = Field(
         0.5, ge=0, le=1, description="Share of the training after which batch norm is settled and frozen."
     )
@@ -89,6 +95,8 @@ PRESETS: dict[str, dict[str, object]] = {
         "discriminator_lr": 1e-5,
         "anneal": False,
         "colour_weight": 0.0,
+        "shared_style": 0.0,
+        "content_on": "source",
         "settle_after": 1.0,
     },
 }

@@ -20,12 +20,13 @@ from napari_stainxfer.models import (
     restate_batch_norm,
     settle_batch_norm,
 )
+from napari_stainxfer.training.colour_goals import ColourGoals
 from napari_stainxfer.training.devices import autocast, is_out_of_memory, resolve_device
 from napari_stainxfer.training.events import DoneEvent, EpochEvent, Event, NoticeEvent, StepEvent
 from napari_stainxfer.training.objective import Objective
 from napari_stainxfer.training.patches import TrainingPatches, random_stream, to_tensor, turned
 from napari_stainxfer.training.settings import TrainingSettings
-from napari_stainxfer.training.targets import Targets, compute_targets
+from napari_stainxfer.training.targets import TargetMaker, Targets
 
 _DIVERGED = 1000.0
 """Times the first step's loss. Twenty pairs rarely double it, but a handful of tiny ones can pass through
@@ -81,7 +82,7 @@ class Trainer:
         self.history: list[dict[str, float]] = []
         self.first_loss: float | None = None
         self.micro_batches = 1
-        self._targets: Targets | None = None
+        self._target_maker: TargetMaker | None = None
         self.patches_fingerprint = patches.fingerprint()
         self.keep_weights()
 
@@ -200,6 +201,7 @@ class Trainer:
             if self.micro_batches >= self.settings.batch_size:
                 raise self._too_large()
             self.micro_batches = min(2 * self.micro_batches, self.settings.batch_size)
+            self._target_maker = None  # it may be what did not fit: made anew, fewer patches at a time
             self._free_memory()
 
     def _discriminator_step(self, epoch: int, position: int) -> dict[str, float]:
@@ -220,8 +222,8 @@ class Trainer:
         self.generator_optimiser.zero_grad()
         total: dict[str, float] = {}
         for part, share in self._parts(epoch, position):
-            source, reference = self._images(part, epoch, position)
-            targets = self._targets_of(part, source, reference)
+            source, _ = self._images(part, epoch, position)
+            targets = self._targets_of(part, epoch, position)
             with autocast(self.device):
                 terms = self._objective.generator_terms(self.generator(source), targets)
             (terms["generator"] * share).backward()  # type: ignore[no-untyped-call]
@@ -239,19 +241,28 @@ class Trainer:
 
     def _images(self, part: Tensor, epoch: int, position: int) -> tuple[Tensor, Tensor]:
         source, reference = self.source[part], self.reference[part]
-        if not self.settings.augment:
-            return source, reference
-        key = (self.settings.seed, epoch, position)
-        return turned(source, random_stream(*key)), turned(reference, random_stream(*key))
-
-    def _targets_of(self, part: Tensor, source: Tensor, reference: Tensor) -> Targets:
-        """Computed once for all pairs, or anew where patches are turned."""
-        size = -(-self.settings.batch_size // self.micro_batches)
         if self.settings.augment:
-            return compute_targets(self.extractor, source, reference, batch_size=size)
-        if self._targets is None:
-            self._targets = compute_targets(self.extractor, self.source, self.reference, batch_size=size)
-        return self._targets.take(part)
+            return self._turned(source, epoch, position), self._turned(reference, epoch, position)
+        return source, reference
+
+    def _turned(self, images: Tensor, epoch: int, position: int) -> Tensor:
+        return turned(images, random_stream(self.settings.seed, epoch, position))
+
+    def _targets_of(self, part: Tensor, epoch: int, position: int) -> Targets:
+        """Computed once for all pairs, or anew where patches are turned."""
+        if self._target_maker is None:
+            self._target_maker = TargetMaker(
+                self.extractor,
+                self.source,
+                self.reference,
+                shared_style=self.settings.shared_style,
+                content_on=self.settings.content_on,
+                batch_size=-(-self.settings.batch_size // self.micro_batches),
+            )
+        if not self.settings.augment:
+            return self._target_maker.of_pairs(part)
+        goals = (self._turned(side[part], epoch, position) for side in self._target_maker.goals)
+        return self._target_maker.of_images(*self._images(part, epoch, position), ColourGoals(*goals))
 
     def _batch(self, epoch: int, position: int) -> Tensor:
         order = torch.randperm(len(self.source), generator=random_stream(self.settings.seed, epoch))
