@@ -12,7 +12,10 @@ Measure = Callable[..., dict[str, dict[str, float]]]
 @pytest.fixture(scope="module")
 def measured(measure_phantom_transfer: Measure) -> dict[str, dict[str, float]]:
     """With the training that a user gets who sets nothing."""
-    return measure_phantom_transfer()
+    errors = measure_phantom_transfer()
+    for images, measures in errors.items():
+        print(images, {name: round(value, 3) for name, value in measures.items()})
+    return errors
 
 
 @pytest.mark.parametrize("measure", ["perceptual distance", "delta E 2000"])
@@ -26,6 +29,6 @@ def test_better_than_histogram_matching(measured: dict[str, dict[str, float]], m
 
 
 def test_red_cells_come_nearer_to_red(measured: dict[str, dict[str, float]]) -> None:
-    """Trained without a colour map, the network turned them purple: 29 degrees off, 12.6 before."""
+    """Without a colour map they ended further from the truth than they had been."""
     measure = "red-cell hue error"
     assert measured["transferred"][measure] < 0.75 * measured["raw"][measure], measured

@@ -43,7 +43,9 @@ def test_the_stain_becomes_the_references(paths: tuple[Path, Path, Path]) -> Non
         open_slide(paths[2]) as out,
     ):
         wanted, before, after = (_tissue_lab(slide).mean(axis=0) for slide in (reference, source, out))
-    assert np.linalg.norm(after - wanted) < 0.5 * np.linalg.norm(before - wanted)
+    left = np.linalg.norm(after - wanted) / np.linalg.norm(before - wanted)
+    print(f"{left:.2f} of the mean tissue colour's distance (CIE Lab) to the reference is left")
+    assert left < 0.5
 
 
 def test_structure_and_size_are_the_sources(paths: tuple[Path, Path, Path]) -> None:

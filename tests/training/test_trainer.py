@@ -143,6 +143,15 @@ class TestTargets:
             pictures.append(source)
         assert len({picture.numpy().tobytes() for picture in pictures}) > 3
 
+    @pytest.mark.parametrize("augment", [False, True])
+    def test_the_papers_losses_alone_measure_no_colour_map(
+        self, make: Make, augment: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("napari_stainxfer.training.targets.colour_goals", None)  # calling it would fail
+        trainer = make(augment=augment, colour_weight=0, content_on="source")
+        list(trainer.run())
+        assert "colour" not in trainer.history[-1]
+
 
 class TestRandomness:
     @pytest.mark.parametrize("augment", [False, True])
@@ -198,14 +207,17 @@ class TestAlternation:
             assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-6)
 
         features = trainer.extractor(output)
-        loss = eq.generator_loss(
-            eq.adversarial_loss(trainer.discriminator(output)),  # the one that has just moved
-            eq.content_loss(targets.content["shallow"], features["shallow"]),
-            eq.style_loss(targets.grams, features),
-            adversarial_weight=trainer.settings.adversarial_weight,
-            content_weight=trainer.settings.content_weight,
-            style_weight=trainer.settings.style_weight,
-        ) + trainer.settings.colour_weight * eq.colour_loss(*targets.colours, pooled(output))
+        loss = (
+            eq.generator_loss(
+                eq.adversarial_loss(trainer.discriminator(output)),  # the one that has just moved
+                eq.content_loss(targets.content["shallow"], features["shallow"]),
+                eq.style_loss(targets.grams, features),
+                adversarial_weight=trainer.settings.adversarial_weight,
+                content_weight=trainer.settings.content_weight,
+                style_weight=trainer.settings.style_weight,
+            )
+            + trainer.settings.colour_weight * eq.colour_loss(*targets.goals[1:], pooled(output))
+        )
         expected = torch.autograd.grad(loss, list(generator.parameters()))
         for parameter, gradient in zip(trainer.generator.parameters(), expected, strict=True):
             assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-5)

@@ -1,8 +1,8 @@
 """Which colours the transformed patches should have, and how much each counts; not in the paper.
 
-Gram matrices of a network's features see colour only through its filters and leave a cast that the eye
-sees at once; and as they are compared pair by pair, a source patch with red cells is pulled towards the
-stain of a partner without any. A colour map of all pairs together knows where each colour belongs.
+Gram matrices of a network's features see colour only through its filters: they leave a cast that the eye
+sees at once, and turn rare colours into common ones. A colour map of all pairs together knows where each
+colour belongs.
 """
 
 from __future__ import annotations
@@ -43,6 +43,10 @@ class ColourGoals(NamedTuple):
     images: Tensor
     colours: Tensor
     weights: Tensor
+
+    def take(self, index: Tensor) -> ColourGoals:
+        """The goals of some patches."""
+        return ColourGoals(*(side[index] for side in self))
 
 
 def colour_goals(source: Tensor, reference: Tensor) -> ColourGoals:

@@ -69,6 +69,7 @@ class Objective:
             style_weight=settings.style_weight,
         )
         if settings.colour_weight:
-            terms["colour"] = eq.colour_loss(*targets.colours, pooled(output))
+            assert targets.goals is not None
+            terms["colour"] = eq.colour_loss(targets.goals.colours, targets.goals.weights, pooled(output))
             terms["generator"] = terms["generator"] + settings.colour_weight * terms["colour"]
         return terms

@@ -75,6 +75,11 @@ class TrainingSettings(BaseModel):
         """Generator and use of the discriminator."""
         return RECIPES[self.method]
 
+    @property
+    def needs_goals(self) -> bool:
+        """Whether training uses a colour map of all pairs."""
+        return self.colour_weight > 0 or self.content_on == "goal"
+
     @classmethod
     def preset(cls, name: str, **changes: object) -> TrainingSettings:
         """``quick`` or ``paper`` (section 3.3), with some fields changed.

@@ -23,20 +23,20 @@ class Targets:
         Feature maps (N, C, h, w) of the source patches, or of their `ColourGoals.images`, by content layer.
     grams
         Gram matrices (N, C, C) wanted of the transformed patches by style layer.
-    colours
-        Colour goals (N, 3, h, w) of the source patches and their weights (N, 1, h, w); see `ColourGoals`.
+    goals
+        Colour goals of the source patches, where training uses them.
     """
 
     content: dict[str, Tensor]
     grams: dict[str, Tensor]
-    colours: tuple[Tensor, Tensor]
+    goals: ColourGoals | None
 
     def take(self, index: Tensor) -> Targets:
         """The targets of some pairs."""
         return Targets(
             {layer: features[index] for layer, features in self.content.items()},
             {layer: gram[index] for layer, gram in self.grams.items()},
-            (self.colours[0][index], self.colours[1][index]),
+            None if self.goals is None else self.goals.take(index),
         )
 
 
@@ -53,13 +53,15 @@ class TargetMaker:
         Share of the mean Gram matrices of all reference patches in each pair's, 0 to 1.
     content_on
         Whether content is that of the ``"source"`` patches or of these in their ``"goal"`` colours.
+    with_goals
+        Whether to measure the colour goals, which takes seconds; ``content_on="goal"`` needs them.
     batch_size
         Patches at a time, so that memory stays flat.
 
     Attributes
     ----------
     goals
-        Colour goals of all pairs.
+        Colour goals of all pairs, if measured.
     """
 
     def __init__(
@@ -70,13 +72,14 @@ class TargetMaker:
         *,
         shared_style: float = 0.0,
         content_on: Literal["source", "goal"] = "source",
+        with_goals: bool = True,
         batch_size: int = 4,
     ) -> None:
         self._extractor, self._batch_size = extractor, batch_size
         self._shared_style, self._content_on = shared_style, content_on
         self._source, self._grams = source, self._grams_of(reference)
         self._mean_grams = {layer: gram.mean(dim=0) for layer, gram in self._grams.items()}
-        self.goals = colour_goals(source, reference)
+        self.goals = colour_goals(source, reference) if with_goals else None
         self._of_all: Targets | None = None
 
     def of_pairs(self, index: Tensor) -> Targets:
@@ -85,7 +88,7 @@ class TargetMaker:
             self._of_all = self._targets(self._source, self._grams, self.goals)
         return self._of_all.take(index)
 
-    def of_images(self, source: Tensor, reference: Tensor, goals: ColourGoals) -> Targets:
+    def of_images(self, source: Tensor, reference: Tensor, goals: ColourGoals | None) -> Targets:
         """Targets of pairs that have been turned, and their colour goals with them."""
         return self._targets(source, self._grams_of(reference), goals)
 
@@ -98,17 +101,19 @@ class TargetMaker:
         return _joined(parts)
 
     @torch.no_grad()
-    def _targets(self, source: Tensor, grams: dict[str, Tensor], goals: ColourGoals) -> Targets:
-        shown = goals.images if self._content_on == "goal" else source
+    def _targets(self, source: Tensor, grams: dict[str, Tensor], goals: ColourGoals | None) -> Targets:
+        if self._content_on == "goal":
+            assert goals is not None
+            source = goals.images
         content = [
             self._extractor(some, self._extractor.content_layers)
-            for some in torch.split(shown, self._batch_size)
+            for some in torch.split(source, self._batch_size)
         ]
         shared = {
             layer: torch.lerp(gram, self._mean_grams[layer].expand_as(gram), self._shared_style)
             for layer, gram in grams.items()
         }
-        return Targets(_joined(content), shared, (goals.colours, goals.weights))
+        return Targets(_joined(content), shared, goals)
 
 
 def _joined(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -257,12 +257,15 @@ class Trainer:
                 self.reference,
                 shared_style=self.settings.shared_style,
                 content_on=self.settings.content_on,
+                with_goals=self.settings.needs_goals,
                 batch_size=-(-self.settings.batch_size // self.micro_batches),
             )
         if not self.settings.augment:
             return self._target_maker.of_pairs(part)
-        goals = (self._turned(side[part], epoch, position) for side in self._target_maker.goals)
-        return self._target_maker.of_images(*self._images(part, epoch, position), ColourGoals(*goals))
+        goals = self._target_maker.goals
+        if goals is not None:
+            goals = ColourGoals(*(self._turned(side, epoch, position) for side in goals.take(part)))
+        return self._target_maker.of_images(*self._images(part, epoch, position), goals)
 
     def _batch(self, epoch: int, position: int) -> Tensor:
         order = torch.randperm(len(self.source), generator=random_stream(self.settings.seed, epoch))
