@@ -41,6 +41,7 @@ def loss_curve(path: Path, history: Sequence[Mapping[str, float]]) -> None:
     if all(value > 0 for means in history for value in means.values()):
         axes.set_yscale("log")
     axes.set(xlabel="epoch", ylabel="mean loss")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(alpha=0.3)
     figure.legend(loc="outside right upper", frameon=False)
     with replacing(path) as temporary:
