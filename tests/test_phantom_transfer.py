@@ -18,7 +18,7 @@ def measured(measure_phantom_transfer: Measure) -> dict[str, dict[str, float]]:
     return errors
 
 
-@pytest.mark.parametrize("measure", ["perceptual distance", "delta E 2000"])
+@pytest.mark.parametrize("measure", ["perceptual distance", "delta E 2000", "red-cell hue error"])
 def test_at_least_halved(measured: dict[str, dict[str, float]], measure: str) -> None:
     assert measured["transferred"][measure] <= 0.5 * measured["raw"][measure], measured
 
@@ -26,9 +26,3 @@ def test_at_least_halved(measured: dict[str, dict[str, float]], measure: str) ->
 @pytest.mark.parametrize("measure", ["perceptual distance", "delta E 2000"])
 def test_better_than_histogram_matching(measured: dict[str, dict[str, float]], measure: str) -> None:
     assert measured["transferred"][measure] < measured["histogram matching"][measure], measured
-
-
-def test_red_cells_come_nearer_to_red(measured: dict[str, dict[str, float]]) -> None:
-    """Without a colour map they ended further from the truth than they had been."""
-    measure = "red-cell hue error"
-    assert measured["transferred"][measure] < 0.75 * measured["raw"][measure], measured

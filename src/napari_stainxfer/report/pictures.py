@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -41,7 +42,7 @@ def loss_curve(path: Path, history: Sequence[Mapping[str, float]]) -> None:
     if all(value > 0 for means in history for value in means.values()):
         axes.set_yscale("log")
     axes.set(xlabel="epoch", ylabel="mean loss")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     figure.legend(loc="outside right upper", frameon=False)
     with replacing(path) as temporary:
