@@ -56,15 +56,16 @@ def vgg_file(vgg_state: dict[str, Tensor], tmp_path_factory: pytest.TempPathFact
     return path
 
 
-_PX, _FIELD = 3072, 512
-"""Side of the phantom slides at 0.5 um/px; side of the judged fields at 1.0 um/px."""
+_PX, _JUDGED_PX, _FIELD = 6144, 3072, 512
+"""Sides of the phantom slides that are trained on, and of the one that is judged, at 0.5 um/px; side of the
+judged fields at 1.0 um/px."""
 
 
 @pytest.fixture(scope="session")
 def measure_phantom_transfer() -> Callable[..., dict[str, dict[str, float]]]:
     """Errors on nine fields of tissue kept aside: raw, after histogram matching, after a training."""
-    size = (_PX, _PX)
-    corners = [round(share * _PX) - _FIELD for share in (0.25, 0.5, 0.75)]
+    size = (_JUDGED_PX, _JUDGED_PX)
+    corners = [round(share * _JUDGED_PX) - _FIELD for share in (0.25, 0.5, 0.75)]
     boxes = [Box(y, x, 2 * _FIELD, 2 * _FIELD) for y in corners for x in corners]
     source, truth = (
         np.stack([phantom_slide(lab, seed=11, size_px=size).read_region_at(box, mpp=1.0) for box in boxes])
@@ -88,7 +89,7 @@ def measure_phantom_transfer() -> Callable[..., dict[str, dict[str, float]]]:
             "red-cell hue error": hue_error(np.concatenate(images), np.concatenate(truth), red_cells),
         }
 
-    reference = phantom_slide("lab1", seed=0, size_px=size)
+    reference = phantom_slide("lab1", seed=0, size_px=(_PX, _PX))
     small = PatchSettings(
         patch_px=256
     )  # covers the tissue and little glass: a stronger rival than larger ones
@@ -96,7 +97,7 @@ def measure_phantom_transfer() -> Callable[..., dict[str, dict[str, float]]]:
     matched = np.stack([match_histograms(image, tissue, channel_axis=-1) for image in source])
 
     def measure(**options: object) -> dict[str, dict[str, float]]:
-        model = fit(reference, phantom_slide("lab2", seed=1, size_px=size), **options)
+        model = fit(reference, phantom_slide("lab2", seed=1, size_px=(_PX, _PX)), **options)
         return {
             "raw": errors(source),
             "histogram matching": errors(matched.astype(np.uint8)),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
 from scipy.spatial.transform import Rotation
 from skimage.color import lab2rgb, rgb2lab
 
@@ -18,11 +19,15 @@ Colours = NDArray[np.floating]
 
 _TURNS = 20
 _QUANTILES = np.linspace(0, 1, 512)
-_MOST_COLOURS = 200_000
+_MOST_COLOURS = 131_072
+_NODES = 65
 
 
 class ColourMap:
     """Fitted on colours of both sides; the same colours give the same map.
+
+    The map is kept as a table of 65 x 65 x 65 sRGB colours, and what lies between is interpolated: a fraction
+    of the time for whole patches, and without the steps of the distributions' own sampling.
 
     Parameters
     ----------
@@ -32,25 +37,23 @@ class ColourMap:
 
     def __init__(self, source: Colours, reference: Colours) -> None:
         colours, goal = _sample(source), _sample(reference)
+        nodes = np.stack(np.meshgrid(*[np.linspace(0, 1, _NODES)] * 3, indexing="ij"), axis=-1)
+        table = rgb2lab(nodes).reshape(-1, 3)
         rotations = Rotation.random(_TURNS - 1, random_state=0).as_matrix()
-        self._turns: list[tuple[Colours, Colours, Colours]] = []
         for axes in (np.eye(3), *rotations):
             found, wanted = (np.quantile(side @ axes, _QUANTILES, axis=0).T for side in (colours, goal))
-            turn = (axes, found, wanted)
-            colours = _match(colours, turn)
-            self._turns.append(turn)
+            colours, table = (_match(some, axes, found, wanted) for some in (colours, table))
+        self._table: Colours = lab2rgb(table.reshape(nodes.shape)).clip(0, 1)
 
     def __call__(self, image: Colours) -> Colours:
         """Map sRGB in [0, 1], (..., 3), to the same shape and range."""
-        colours = rgb2lab(image).reshape(-1, 3)
-        for turn in self._turns:
-            colours = _match(colours, turn)
-        mapped: Colours = lab2rgb(colours.reshape(image.shape)).clip(0, 1)
+        places = np.reshape(image, (-1, 3)).T * (_NODES - 1)
+        channels = [map_coordinates(self._table[..., channel], places, order=1) for channel in range(3)]
+        mapped: Colours = np.stack(channels, axis=-1).reshape(image.shape)
         return mapped
 
 
-def _match(colours: Colours, turn: tuple[Colours, Colours, Colours]) -> Colours:
-    axes, found, wanted = turn
+def _match(colours: Colours, axes: Colours, found: Colours, wanted: Colours) -> Colours:
     turned = (colours @ axes).T
     matched = [np.interp(*channel) for channel in zip(turned, found, wanted, strict=True)]
     back: Colours = np.stack(matched, axis=1) @ axes.T

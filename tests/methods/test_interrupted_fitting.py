@@ -26,7 +26,7 @@ def make() -> Callable[[], Trainer]:
         mean=[0.5] * 3,
         std=[0.25] * 3,
     )
-    settings = TrainingSettings(epochs=3, generator_width=4, discriminator_width=4)
+    settings = TrainingSettings(epochs=3, batch_size=2, generator_width=4, discriminator_width=4)
     return lambda: Trainer(TrainingPatches(*sides), settings, device="cpu", extractor=extractor)
 
 

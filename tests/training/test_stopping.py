@@ -34,7 +34,7 @@ Make = Callable[..., Trainer]
 @pytest.fixture
 def make(pairs: TrainingPatches, tiny_extractor: FeatureExtractor) -> Make:
     def factory(patches: TrainingPatches = pairs, **changes: object) -> Trainer:
-        tiny = {"epochs": 3, "generator_width": 4, "discriminator_width": 4} | changes
+        tiny = {"epochs": 3, "batch_size": 2, "generator_width": 4, "discriminator_width": 4} | changes
         return Trainer(patches, TrainingSettings(**tiny), device="cpu", extractor=tiny_extractor)
 
     return factory
@@ -224,7 +224,9 @@ class TestDivergence:
         for name, value in before.items():
             if name.startswith("generator.") and "running" not in name:
                 assert torch.equal(after[name], value), name
-        assert torch.equal(trainer.generator.eval()(trainer.source), trainer.source), "still the identity"
+        assert torch.equal(trainer.generator.eval()(trainer.batches.source), trainer.batches.source), (
+            "still the identity"
+        )
 
     def test_a_late_one_falls_back_on_the_last_good_epoch(
         self, make: Make, monkeypatch: pytest.MonkeyPatch
@@ -339,7 +341,9 @@ class TestOutOfMemory:
     def test_not_even_one_patch(self, make: Make) -> None:
         trainer = make(batch_size=4)
         small_memory(trainer, 0)
-        with pytest.raises(TrainingError, match=r"Not even one patch of 32 px fits into the memory of cpu; "):
+        with pytest.raises(
+            TrainingError, match=r"Not even one square of 32 px fits into the memory of cpu; "
+        ):
             list(trainer.run())
         assert trainer.step == 0
         assert trainer.history == []
@@ -401,7 +405,8 @@ class TestBatchNormAtTheEnd:
 def grey_levels_apart(trainer: Trainer) -> tuple[float, float]:
     """Mean and largest difference of the two modes on all source patches as one batch."""
     trained, inferred = (
-        copy.deepcopy(trainer.generator).train(mode)(trainer.source).clamp(0, 1) for mode in (True, False)
+        copy.deepcopy(trainer.generator).train(mode)(trainer.batches.source).clamp(0, 1)
+        for mode in (True, False)
     )
     apart = (trained - inferred).abs() * 255
     return float(apart.mean()), float(apart.max())

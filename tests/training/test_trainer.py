@@ -33,7 +33,7 @@ Make = Callable[..., Trainer]
 @pytest.fixture
 def make(pairs: TrainingPatches, tiny_extractor: FeatureExtractor) -> Make:
     def factory(patches: TrainingPatches = pairs, **changes: object) -> Trainer:
-        tiny = {"epochs": 2, "generator_width": 4, "discriminator_width": 4} | changes
+        tiny = {"epochs": 2, "batch_size": 2, "generator_width": 4, "discriminator_width": 4} | changes
         return Trainer(patches, TrainingSettings(**tiny), device="cpu", extractor=tiny_extractor)
 
     return factory
@@ -74,7 +74,9 @@ class TestEvents:
         np.testing.assert_array_equal(left, pairs.source[0])
         np.testing.assert_array_equal(right, pairs.reference[0])
         with torch.no_grad():
-            output = trainer.generator(trainer.source[:1])[0].clamp(0, 1).mul(255).permute(1, 2, 0).numpy()
+            output = (
+                trainer.generator(trainer.batches.source[:1])[0].clamp(0, 1).mul(255).permute(1, 2, 0).numpy()
+            )
         assert np.abs(middle - output).max() < 0.6
 
     @pytest.mark.parametrize("method", RECIPES)
@@ -100,19 +102,19 @@ class TestTargets:
     ) -> None:
         trainer = make()
         list(trainer.run())
-        maker = trainer._target_maker
+        maker = trainer.batches._targets
         assert maker is not None
         kept = maker.of_pairs(torch.arange(5))
         mean = {
             layer: gram_matrix(features).mean(dim=0)
-            for layer, features in tiny_extractor(trainer.reference).items()
+            for layer, features in tiny_extractor(trainer.batches.reference).items()
         }
         for pair in range(5):
             index = torch.tensor([pair])
             features = tiny_extractor(maker.goals.images[index])
             for layer, content in kept.take(index).content.items():
                 assert torch.allclose(content, features[layer], atol=1e-5)
-            features = tiny_extractor(trainer.reference[index])
+            features = tiny_extractor(trainer.batches.reference[index])
             for layer, gram in kept.take(index).grams.items():
                 mixed = 0.5 * gram_matrix(features[layer]) + 0.5 * mean[layer]
                 assert torch.allclose(gram, mixed, rtol=1e-4, atol=1e-6)
@@ -134,12 +136,15 @@ class TestTargets:
     def test_turned_pairs_are_turned_alike_and_anew(self, make: Make) -> None:
         """Where both sides are the same picture, they must stay so in every turn."""
         trainer = make(augment=True)
-        trainer.reference = trainer.source
+        batches = trainer.batches
+        batches.reference = batches.source
         pictures = []
         for epoch in range(8):
-            source, reference = trainer._images(torch.tensor([0, 1]), epoch, 0)
+            (batch,) = batches.of_step(epoch, 0)
+            source, reference = batch.source, batch.reference
             assert torch.equal(source, reference)
-            assert torch.equal(source.flatten().sort().values, trainer.source[:2].flatten().sort().values)
+            upright = batches.source[batches.squares(epoch, 0)]
+            assert torch.equal(source.flatten().sort().values, upright.flatten().sort().values)
             pictures.append(source)
         assert len({picture.numpy().tobytes() for picture in pictures}) > 3
 
@@ -177,11 +182,34 @@ class TestRandomness:
     def test_every_pair_is_seen_once_an_epoch_in_another_order(self, make: Make) -> None:
         trainer = make()
         orders = [
-            torch.cat([trainer._batch(epoch, position) for position in range(3)]).tolist()
+            torch.cat([trainer.batches.squares(epoch, position) for position in range(3)]).tolist()
             for epoch in range(6)
         ]
         assert all(sorted(order) == [0, 1, 2, 3, 4] for order in orders)
         assert len(set(map(tuple, orders))) > 3
+
+
+class TestSquares:
+    @pytest.mark.parametrize(
+        ("side_px", "of_each", "cut_px"), [(32, 1, 32), (40, 1, 32), (24, 4, 16), (16, 4, 16)]
+    )
+    def test_patches_are_cut_into_the_fewest(
+        self, pairs: TrainingPatches, side_px: int, of_each: int, cut_px: int
+    ) -> None:
+        squares = pairs.cut(side_px)
+        assert squares.source.shape == squares.reference.shape == (5 * of_each, cut_px, cut_px, 3)
+        for whole, parts in ((pairs.source, squares.source), (pairs.reference, squares.reference)):
+            np.testing.assert_array_equal(parts[0], whole[0, :cut_px, :cut_px])
+            np.testing.assert_array_equal(parts[-1], whole[-1, -cut_px:, -cut_px:])
+
+    def test_every_square_is_seen_once_in_as_many_epochs_as_a_patch_has_squares(self, make: Make) -> None:
+        batches = make(square_px=16).batches
+        assert batches.steps_per_epoch == 3
+        epochs = [torch.cat([batches.squares(epoch, step) for step in range(3)]) for epoch in range(4)]
+        for seen in epochs:
+            assert sorted((seen // 4).tolist()) == [0, 1, 2, 3, 4], "one square of every pair"
+            assert len(set((seen % 4).tolist())) > 1, "not everywhere the same corner"
+        assert sorted(torch.cat(epochs).tolist()) == list(range(20))
 
 
 class TestAlternation:
@@ -196,9 +224,8 @@ class TestAlternation:
         )
         discriminator.requires_grad_(True)
         trainer._train_step(1, 2)
-        index = trainer._batch(1, 2)
-        source, reference = trainer._images(index, 1, 2)
-        targets = trainer._targets_of(index, 1, 2)
+        (batch,) = trainer.batches.of_step(1, 2)
+        source, reference, targets = batch.source, batch.reference, trainer.batches.targets(batch)
 
         output = generator.eval()(source)
         judged = eq.discriminator_loss(discriminator(reference), discriminator(output.detach()))

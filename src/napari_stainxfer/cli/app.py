@@ -50,19 +50,18 @@ def pair(
     reference: options.Reference,
     source: options.Source,
     output: Annotated[Path, typer.Option("-o", "--output", help="GeoJSON file to write.")],
-    preset: Annotated[Literal["quick", "paper"], typer.Option(help="The preset it is meant for.")] = "quick",
     reference_mpp: options.ReferenceMpp = None,
     source_mpp: options.SourceMpp = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Suggest patch pairs and write them as GeoJSON, to be corrected in QuPath or napari."""
-    from napari_stainxfer.methods.fitting import PATCHES, as_slides
+    from napari_stainxfer.methods.fitting import as_slides
     from napari_stainxfer.pairing import save_pairs, suggest_pairs
 
     references = as_slides(reference, reference_mpp, "--reference-mpp")
     sources = as_slides(source, source_mpp, "--source-mpp")
     with console.bar("Pairing") as bar:
-        pairs = suggest_pairs(references, sources, PATCHES[preset], on_progress=bar.share)
+        pairs = suggest_pairs(references, sources, on_progress=bar.share)
     if pairs.notice:
         console.say(pairs.notice)
     save_pairs(output, pairs)

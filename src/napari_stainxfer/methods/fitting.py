@@ -17,9 +17,10 @@ from napari_stainxfer.methods.card import ModelCard, SlideFacts
 from napari_stainxfer.methods.model import METHODS, Model, load
 from napari_stainxfer.methods.neural import NeuralStyle
 from napari_stainxfer.pairing import Pairs, load_pairs, suggest_pairs
-from napari_stainxfer.patches import PatchSettings, read_patch
+from napari_stainxfer.patches import read_patch
 from napari_stainxfer.slides import Slide, open_slide
 from napari_stainxfer.training import (
+    PRESETS,
     EpochEvent,
     Event,
     NoticeEvent,
@@ -30,9 +31,6 @@ from napari_stainxfer.training import (
     resolve_device,
     save_checkpoint,
 )
-
-PATCHES: dict[str, PatchSettings] = {"quick": PatchSettings(patch_px=256), "paper": PatchSettings()}
-"""Patches by preset: a laptop has time for a quarter of the paper's area."""
 
 SlideLike = Slide | str | Path | NDArray[np.uint8]
 SlidesLike = SlideLike | Sequence[SlideLike]
@@ -150,8 +148,8 @@ def fit_stream(
         One of its kinds for everything that a caller can mend.
     """
     # what can be refused is refused before the slow part
-    if preset not in PATCHES:
-        raise TrainingError(f"No preset is called {preset!r}; there are {', '.join(PATCHES)}.")
+    if preset not in PRESETS:
+        raise TrainingError(f"No preset is called {preset!r}; there are {', '.join(PRESETS)}.")
     chosen = settings or _settings(method, preset, backbone, epochs, seed)
     resolve_device(device)
     extractor = make_extractor(chosen.extractor)
@@ -164,7 +162,7 @@ def fit_stream(
     references = as_slides(reference, reference_mpp, "--reference-mpp")
     sources = as_slides(source, source_mpp, "--source-mpp")
     if pairs is None:
-        pairs = suggest_pairs(references, sources, PATCHES[preset])
+        pairs = suggest_pairs(references, sources)
         if pairs.notice:
             yield NoticeEvent(pairs.notice)
     elif not isinstance(pairs, Pairs):

@@ -36,7 +36,7 @@ class Objective:
         self._discriminator.requires_grad_(True)
         loss = eq.discriminator_loss(
             self._discriminator(reference),
-            self._discriminator(output.detach()),
+            self._discriminator(output),
             form=self._settings.adversarial_form,
         )
         (loss * share).backward()  # type: ignore[no-untyped-call]

@@ -39,6 +39,22 @@ class TrainingPatches:
         if self.source.shape != self.reference.shape or not len(self.source):
             raise TrainingError("Training needs at least one pair, and as many source as reference patches.")
 
+    def cut(self, side_px: int) -> TrainingPatches:
+        """Cut every patch into the fewest equal squares whose side is at most ``side_px``, rounded to 4 px.
+
+        The squares of patch ``i`` lie one after the other, and both sides are cut alike. What is left at the
+        right and lower edges, at most a few pixels, is dropped.
+        """
+        across = -(-self.source.shape[1] // side_px)
+        side = self.source.shape[1] // across // 4 * 4
+
+        def squares(patches: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            kept = patches[:, : across * side, : across * side]
+            grid = kept.reshape(len(patches), across, side, across, side, 3)
+            return grid.transpose(0, 1, 3, 2, 4, 5).reshape(-1, side, side, 3)
+
+        return TrainingPatches(squares(self.source), squares(self.reference))
+
     def fingerprint(self) -> str:
         """Tells one set of pairs from another, so that a checkpoint is not resumed on the wrong one."""
         digest = hashlib.sha256(self.source.tobytes())

@@ -39,16 +39,21 @@ class TrainingSettings(BaseModel):
     extractor: Literal["efficientnet_lite0", "vgg19"] = Field(
         "efficientnet_lite0", description="Frozen network that measures content and style."
     )
-    epochs: int = Field(18, ge=1, description="Passes over the patch pairs.")
-    batch_size: int = Field(2, ge=1, description="Patch pairs a step.")
-    generator_lr: float = Field(3e-3, gt=0, description="Adam's learning rate for the generator.")
+    epochs: int = Field(20, ge=1, description="Passes over the patch pairs.")
+    batch_size: int = Field(1, ge=1, description="Patch pairs a step.")
+    square_px: int = Field(
+        256,
+        ge=16,
+        description="Larger patches are cut into squares; an epoch shows one of each.",
+    )
+    generator_lr: float = Field(2e-3, gt=0, description="Adam's learning rate for the generator.")
     discriminator_lr: float = Field(1e-4, gt=0, description="Adam's learning rate for the discriminator.")
     anneal: bool = Field(True, description="Let both learning rates fall to zero along a cosine.")
     content_weight: float = Field(1.0, ge=0, description="Weight of equation 1.")
     style_weight: float = Field(1.0, ge=0, description="Weight of equation 4.")
     adversarial_weight: float = Field(0.01, ge=0, description="Weight of equation 6.")
     colour_weight: float = Field(
-        5.0, ge=0, description="Weight of the colours' distance from a colour map of all pairs."
+        6.0, ge=0, description="Weight of the colours' distance from a colour map of all pairs."
     )
     shared_style: float = Field(
         0.5, ge=0, le=1, description="Share of all reference patches' mean style in each pair's."
@@ -67,7 +72,7 @@ class TrainingSettings(BaseModel):
     generator_width: int | None = Field(
         None, ge=4, description="Feature maps at full resolution; by default the generator's own."
     )
-    discriminator_width: int = Field(32, ge=4, description="Feature maps of the first layer.")
+    discriminator_width: int = Field(16, ge=4, description="Feature maps of the first layer.")
     seed: int = Field(0, ge=0, description="The one source of randomness.")
 
     @property
@@ -96,6 +101,7 @@ PRESETS: dict[str, dict[str, object]] = {
         "extractor": "vgg19",
         "epochs": 50,
         "batch_size": 4,
+        "square_px": 512,
         "generator_lr": 1e-3,
         "discriminator_lr": 1e-5,
         "anneal": False,
@@ -103,5 +109,6 @@ PRESETS: dict[str, dict[str, object]] = {
         "shared_style": 0.0,
         "content_on": "source",
         "settle_after": 1.0,
+        "discriminator_width": 32,
     },
 }

@@ -20,13 +20,12 @@ from napari_stainxfer.models import (
     restate_batch_norm,
     settle_batch_norm,
 )
-from napari_stainxfer.training.colour_goals import ColourGoals
+from napari_stainxfer.training.batches import Batches
 from napari_stainxfer.training.devices import autocast, is_out_of_memory, resolve_device
 from napari_stainxfer.training.events import DoneEvent, EpochEvent, Event, NoticeEvent, StepEvent
 from napari_stainxfer.training.objective import Objective
-from napari_stainxfer.training.patches import TrainingPatches, random_stream, to_tensor, turned
+from napari_stainxfer.training.patches import TrainingPatches
 from napari_stainxfer.training.settings import TrainingSettings
-from napari_stainxfer.training.targets import TargetMaker, Targets
 
 _DIVERGED = 1000.0
 """Times the first step's loss. Twenty pairs rarely double it, but a handful of tiny ones can pass through
@@ -64,9 +63,7 @@ class Trainer:
     ) -> None:
         self.settings, self.device = settings, resolve_device(device)
         self.extractor = (extractor or make_extractor(settings.extractor)).to(self.device)
-        self.source, self.reference = (
-            to_tensor(side, self.device) for side in (patches.source, patches.reference)
-        )
+        self.batches = Batches(patches, settings, self.extractor, self.device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             self.generator = make_generator(settings.recipe.generator, width=settings.generator_width)
@@ -82,7 +79,7 @@ class Trainer:
         self.history: list[dict[str, float]] = []
         self.first_loss: float | None = None
         self.micro_batches = 1
-        self._target_maker: TargetMaker | None = None
+        self._judged: list[Tensor] = []
         self.patches_fingerprint = patches.fingerprint()
         self.keep_weights()
 
@@ -94,14 +91,9 @@ class Trainer:
         return {name: value.detach().clone() for name, value in self.generator.state_dict().items()}
 
     @property
-    def steps_per_epoch(self) -> int:
-        """Steps that show every pair once."""
-        return math.ceil(len(self.source) / self.settings.batch_size)
-
-    @property
     def total_steps(self) -> int:
         """Steps of the whole training."""
-        return self.steps_per_epoch * self.settings.epochs
+        return self.batches.steps_per_epoch * self.settings.epochs
 
     def run(self) -> Iterator[Event]:
         """Train to the end, or until no more events are asked for.
@@ -116,7 +108,7 @@ class Trainer:
         while self.step < self.total_steps:
             if self.step == self._settle_step:
                 self._settle()
-            epoch, position = divmod(self.step, self.steps_per_epoch)
+            epoch, position = divmod(self.step, self.batches.steps_per_epoch)
             micro_batches, weights = self.micro_batches, self._weights() if position == 0 else None
             losses = self._train_step(epoch, position)
             self._stop_if_diverged(losses)
@@ -132,7 +124,7 @@ class Trainer:
             yield StepEvent(
                 self.step, self.total_steps, epoch, losses, spent * (self.total_steps - self.step)
             )
-            if position == self.steps_per_epoch - 1:
+            if position == self.batches.steps_per_epoch - 1:
                 yield EpochEvent(epoch + 1, self.settings.epochs, dict(self.history[-1]), self._preview())
         self._finish()
         yield DoneEvent(self.step, time.perf_counter() - started)
@@ -142,20 +134,22 @@ class Trainer:
         return round(self.settings.settle_after * self.total_steps)
 
     def _settle(self) -> None:
-        """Settle batch norm on all source patches at once, or on as many at a time as fit."""
+        """Settle batch norm on as many source squares at once as there are pairs, or as fit."""
+        source = self.batches.source
         self._in_parts(
-            len(self.source), lambda size: settle_batch_norm(self.generator, self.source, batch_size=size)
+            self.batches.pairs, lambda size: settle_batch_norm(self.generator, source, batch_size=size)
         )
 
     def _finish(self) -> None:
-        """Inference mode, its statistics those of the source patches under the final weights."""
+        """Inference mode, its statistics those of the source squares under the final weights."""
+        source = self.batches.source
         if self._settle_step >= self.total_steps:
             self._settle()
         size = self.settings.batch_size
-        self._in_parts(size, lambda size: restate_batch_norm(self.generator, self.source, batch_size=size))
+        self._in_parts(size, lambda size: restate_batch_norm(self.generator, source, batch_size=size))
         self.generator.eval()
         with torch.no_grad():  # the last loss was that of the weights before the last step
-            if not self.generator(self.source[:1]).isfinite().all():
+            if not self.generator(source[:1]).isfinite().all():
                 raise self._diverged()
 
     def _in_parts(self, size: int, work: Callable[[int], None]) -> None:
@@ -177,8 +171,8 @@ class Trainer:
 
     def _too_large(self) -> TrainingError:
         return TrainingError(
-            f"Not even one patch of {self.source.shape[-1]} px fits into the memory of {self.device}; choose "
-            "smaller patches, a smaller width, or --device cpu."
+            f"Not even one square of {self.batches.source.shape[-1]} px fits into the memory of "
+            f"{self.device}; choose smaller squares, a smaller width, or --device cpu."
         )
 
     def _train_step(self, epoch: int, position: int) -> dict[str, float]:
@@ -201,19 +195,24 @@ class Trainer:
             if self.micro_batches >= self.settings.batch_size:
                 raise self._too_large()
             self.micro_batches = min(2 * self.micro_batches, self.settings.batch_size)
-            self._target_maker = None  # it may be what did not fit: made anew, fewer patches at a time
+            self._judged.clear()
+            self.batches.forget_targets()  # they may be what did not fit: made anew, fewer at a time
             self._free_memory()
 
     def _discriminator_step(self, epoch: int, position: int) -> dict[str, float]:
-        """Equation 5, the generator frozen."""
+        """Equation 5, the generator frozen; its outputs are kept for its own step where they are one part."""
         self.discriminator_optimiser.zero_grad()
-        total = 0.0
-        for part, share in self._parts(epoch, position):
-            source, reference = self._images(part, epoch, position)
+        self._judged.clear()  # of a step that was broken off
+        total, whole = 0.0, self.micro_batches == 1
+        for batch in self.batches.of_step(epoch, position, parts=self.micro_batches):
             with autocast(self.device):
-                with torch.no_grad():
-                    output = self.generator(source)
-                total += share * self._objective.discriminator_gradients(reference, output, share)
+                with torch.set_grad_enabled(whole):
+                    output = self.generator(batch.source)
+                total += batch.share * self._objective.discriminator_gradients(
+                    batch.reference, output.detach(), batch.share
+                )
+            if whole:
+                self._judged.append(output)
         self.discriminator_optimiser.step()
         return {"discriminator": total}
 
@@ -221,56 +220,16 @@ class Trainer:
         """Equation 7, the discriminator frozen; a loss that is not finite moves nothing."""
         self.generator_optimiser.zero_grad()
         total: dict[str, float] = {}
-        for part, share in self._parts(epoch, position):
-            source, _ = self._images(part, epoch, position)
-            targets = self._targets_of(part, epoch, position)
+        for batch in self.batches.of_step(epoch, position, parts=self.micro_batches):
             with autocast(self.device):
-                terms = self._objective.generator_terms(self.generator(source), targets)
-            (terms["generator"] * share).backward()  # type: ignore[no-untyped-call]
+                output = self._judged.pop() if self._judged else self.generator(batch.source)
+                terms = self._objective.generator_terms(output, self.batches.targets(batch))
+            (terms["generator"] * batch.share).backward()  # type: ignore[no-untyped-call]
             for name, term in terms.items():
-                total[name] = total.get(name, 0.0) + term.item() * share
+                total[name] = total.get(name, 0.0) + term.item() * batch.share
         if math.isfinite(total["generator"]):
             self.generator_optimiser.step()
         return total
-
-    def _parts(self, epoch: int, position: int) -> Iterator[tuple[Tensor, float]]:
-        """The batch in micro-batches, each with its share of the whole."""
-        index = self._batch(epoch, position)
-        for part in index.tensor_split(min(self.micro_batches, len(index))):
-            yield part, len(part) / len(index)
-
-    def _images(self, part: Tensor, epoch: int, position: int) -> tuple[Tensor, Tensor]:
-        source, reference = self.source[part], self.reference[part]
-        if self.settings.augment:
-            return self._turned(source, epoch, position), self._turned(reference, epoch, position)
-        return source, reference
-
-    def _turned(self, images: Tensor, epoch: int, position: int) -> Tensor:
-        return turned(images, random_stream(self.settings.seed, epoch, position))
-
-    def _targets_of(self, part: Tensor, epoch: int, position: int) -> Targets:
-        """Computed once for all pairs, or anew where patches are turned."""
-        if self._target_maker is None:
-            self._target_maker = TargetMaker(
-                self.extractor,
-                self.source,
-                self.reference,
-                shared_style=self.settings.shared_style,
-                content_on=self.settings.content_on,
-                with_goals=self.settings.needs_goals,
-                batch_size=-(-self.settings.batch_size // self.micro_batches),
-            )
-        if not self.settings.augment:
-            return self._target_maker.of_pairs(part)
-        goals = self._target_maker.goals
-        if goals is not None:
-            goals = ColourGoals(*(self._turned(side, epoch, position) for side in goals.take(part)))
-        return self._target_maker.of_images(*self._images(part, epoch, position), goals)
-
-    def _batch(self, epoch: int, position: int) -> Tensor:
-        order = torch.randperm(len(self.source), generator=random_stream(self.settings.seed, epoch))
-        size = self.settings.batch_size
-        return order[position * size : (position + 1) * size].to(self.device)
 
     def _set_modes_and_rates(self) -> None:
         self.generator.train()
@@ -312,7 +271,8 @@ class Trainer:
     @torch.no_grad()
     def _preview(self) -> NDArray[np.uint8]:
         self.generator.eval()
-        output = self.generator(self.source[:1])[0].clamp(0, 1)
-        strip = torch.cat([self.source[0], output, self.reference[0]], dim=2)
+        source, reference = self.batches.source, self.batches.reference
+        output = self.generator(source[:1])[0].clamp(0, 1)
+        strip = torch.cat([source[0], output, reference[0]], dim=2)
         image: NDArray[np.uint8] = strip.mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
         return image
