@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import torch
 
-from napari_stainxfer.training import RECIPES
+from napari_stainxfer.training import RECIPES, TrainingSettings
 
 SEEDS = (0,)
 
@@ -22,6 +22,6 @@ def test_the_table(measure_phantom_transfer: Callable[..., dict[str, dict[str, f
                 row = " | ".join(f"{value:.2f}" for value in errors.values())
                 print(f"\n{method}, seed {seed}: {name} | {row}", end="")
             print(f"\n{method}, seed {seed}: {time.perf_counter() - started:.0f} s with pairing and judging")
-            for measure, value in measured["transferred"].items():
-                if measure != "red-cell hue error":
-                    assert value < measured["raw"][measure]
+            if method == TrainingSettings().method:
+                for measure, value in measured["transferred"].items():
+                    assert value < measured["raw"][measure], measure
