@@ -30,7 +30,16 @@ def _no_thread_is_left() -> Iterator[None]:
 
 
 @pytest.fixture
-def viewer(make_napari_viewer: Any, qtbot: Any) -> Any:
+def plugin(npe2pm: Any) -> Iterator[None]:
+    """This plugin as napari finds it, and no other."""
+    from npe2 import PluginManifest
+
+    with npe2pm.tmp_plugin(manifest=PluginManifest.from_distribution("napari-stainxfer")):
+        yield
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Any, qtbot: Any, plugin: None) -> Any:
     """An empty napari window as large as a laptop's screen."""
     viewer = make_napari_viewer(show=True)
     viewer.window._qt_window.resize(1366, 768)
@@ -51,8 +60,8 @@ def tcga(real_data: Path) -> Path:
 
 
 @pytest.fixture
-def shots() -> Path:
-    """Where screenshots go, for a person to look at (``STAINXFER_SHOTS``, or nowhere that stays)."""
-    folder = Path(os.environ.get("STAINXFER_SHOTS", "/tmp/stainxfer-shots"))
+def shots(tmp_path: Path) -> Path:
+    """Where screenshots go for a person to look at: ``STAINXFER_SHOTS``, or nowhere that stays."""
+    folder = Path(os.environ.get("STAINXFER_SHOTS", tmp_path / "shots"))
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -12,6 +12,14 @@ from napari_stainxfer.slides import Slide
 
 
 @pytest.fixture
+def plugin(npe2pm: Any) -> Iterator[None]:
+    """This plugin as napari finds it, and no other."""
+    npe2 = pytest.importorskip("npe2", reason="napari is not installed")
+    with npe2pm.tmp_plugin(manifest=npe2.PluginManifest.from_distribution("napari-stainxfer")):
+        yield
+
+
+@pytest.fixture
 def viewer() -> Iterator[Any]:
     """A viewer without a window."""
     components = pytest.importorskip("napari.components", reason="napari is not installed")
