@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,69 @@ pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
 if os.environ.get("QT_QPA_PLATFORM") == "offscreen":
     pytest.skip("a real canvas needs a display; tests/run.sh brings one (Xvfb)", allow_module_level=True)
 
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QThreadPool, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QWidget
+
+
+class Person:
+    """What a person does with mouse and keyboard in one window."""
+
+    def __init__(self, viewer: Any) -> None:
+        self.viewer = viewer
+
+    def drop(self, widget: QWidget, paths: Sequence[Path]) -> None:
+        """Drag files onto a widget and let them go."""
+        mime = QMimeData()
+        mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+        args = (Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+        enter = QDragEnterEvent(QPoint(30, 30), *args)
+        QApplication.sendEvent(widget, enter)
+        assert enter.isAccepted()
+        QApplication.sendEvent(widget, QDropEvent(QPointF(30, 30), *args))
+
+    def canvas(self) -> QWidget:
+        """The widget that takes drops and draws the canvas."""
+        return self.viewer.window._qt_viewer
+
+    def click(self, widget: QWidget) -> None:
+        """Click in the middle of a widget."""
+        QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
+
+    def click_canvas(self, world: tuple[float, float]) -> None:
+        """Click the canvas at a world point, by real Qt events on the drawing surface."""
+        native = self.viewer.window._qt_self.viewer.canvas.native
+        place = self.canvas_point(world)
+        QTest.mouseMove(native, place)
+        QTest.mousePress(native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+        QTest.mouseRelease(native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+
+    def canvas_point(self, world: tuple[float, float]) -> QPoint:
+        """Where on the canvas a world point is drawn."""
+        scene = getattr(self.viewer, "scene", None)
+        camera = scene.camera if scene is not None else self.viewer.camera
+        native = self.viewer.window._qt_self.viewer.canvas.native
+        y, x = camera.center[-2:]
+        return QPoint(
+            round(native.width() / 2 + (world[1] - x) * camera.zoom),
+            round(native.height() / 2 + (world[0] - y) * camera.zoom),
+        )
+
+    def dock(self, name: str) -> Any:
+        """Open one of the plugin's docks and return its widget."""
+        return self.viewer.window.add_plugin_dock_widget("napari-stainxfer", name)[1]
+
+    def shoot(self, path: Path) -> Any:
+        """A picture of the whole window."""
+        return self.viewer.screenshot(str(path), canvas_only=False, flash=False)
+
+
+@pytest.fixture
+def person(viewer: Any) -> Person:
+    """Somebody at the window."""
+    return Person(viewer)
+
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,8 +86,6 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_thread_is_left() -> Iterator[None]:
-    from qtpy.QtCore import QThreadPool
-
     yield
     assert QThreadPool.globalInstance().waitForDone(10_000), "a thread of the plugin outlives its viewer"
 

@@ -9,7 +9,7 @@ At half of it a pixel is the average of four that the network made, as in the ex
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator
 from threading import Lock
 from typing import NamedTuple
 
@@ -93,7 +93,7 @@ class Preview:
         with self._lock:
             return len(self._pending)
 
-    def serve(self) -> Iterator[None]:
+    def serve(self) -> Generator[None, None, None]:
         """Compute what is in view until all of it is there; yields often, and after every tile.
 
         Stop asking and it has stopped. Only one thread at a time may serve.
@@ -126,7 +126,7 @@ class Preview:
         fine = transform_box(self.model, self.slide, Box(y, x, height, width), self._measured_glass())
         return area_average(fine, factor)
 
-    def _prepare(self) -> Iterator[None]:
+    def _prepare(self) -> Generator[None, None, None]:
         """Learn the model's colours on this slide, then show the coarsest level."""
         if self.ready:
             return

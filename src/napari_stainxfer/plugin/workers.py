@@ -61,7 +61,7 @@ class Task(QObject):
         self._worker.signals.event.connect(self._on_event)
         self._worker.signals.outcome.connect(self._on_outcome)
         self._alive.add(self)
-        session.closing.connect(self._on_closing)
+        session.closing.connect(self.abandon)
         self._worker.start()
 
     def cancel(self) -> None:
@@ -81,8 +81,9 @@ class Task(QObject):
         """Whether it waits, or will at its next event."""
         return self.control.paused
 
-    def _on_closing(self) -> None:
-        self._mute = True  # the widgets that listen are being taken down
+    def abandon(self) -> None:
+        """Cancel, and send no more signals: the widgets that listen are being taken down."""
+        self._mute = True
         self.cancel()
 
     @Slot(object)
@@ -94,11 +95,11 @@ class Task(QObject):
     def _on_outcome(self, kind: str, value: Any) -> None:
         self.running = False
         self._alive.discard(self)
-        self._session.closing.disconnect(self._on_closing)
+        self._session.closing.disconnect(self.abandon)
+        if self._job is not None and not self._session.closed:
+            self._session.end_job()
         if self._mute:
             return
-        if self._job is not None:
-            self._session.end_job()
         if kind == "cancelled":
             self.cancelled.emit()
         else:
