@@ -79,7 +79,7 @@ stage 'tox' install_tox
 stage 'lint' tox_run lint
 stage "tests of the window, napari and Qt installed ($napari_env)" \
     env QT_QPA_PLATFORM=xcb LIBGL_ALWAYS_SOFTWARE=1 \
-    xvfb-run -a -s '-screen 0 1600x1000x24 -nolisten tcp' "$VENV/bin/tox" run -e "$napari_env" -- tests/gui
+    xvfb-run -a -s '-screen 0 1600x1000x24 -nolisten tcp' "$VENV/bin/tox" run -e "$napari_env" -- tests/gui tests/plugin
 stage 'every other test, without napari and Qt (core)' tox_run core
 
 printf '\n'

@@ -4,6 +4,7 @@ from napari_stainxfer.slides.box import Box
 from napari_stainxfer.slides.opening import SUFFIXES, open_slide
 from napari_stainxfer.slides.slide import Slide
 from napari_stainxfer.slides.source import RGB, Facts, Level, PixelSource
+from napari_stainxfer.slides.virtual import area_average
 from napari_stainxfer.slides.writing import PyramidWriter, write_pyramid
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "PixelSource",
     "PyramidWriter",
     "Slide",
+    "area_average",
     "open_slide",
     "write_pyramid",
 ]

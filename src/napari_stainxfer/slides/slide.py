@@ -110,6 +110,12 @@ class Slide:
         """How many of the levels are in the source; the others are computed."""
         return len(self._source.shapes)
 
+    def with_mpp(self, mpp: float) -> Slide:
+        """Return the same slide at another um/px of level 0; both read, and close, the same file."""
+        other = Slide(self._source, name=self.name, path=self.path, mpp=mpp)
+        other._fingerprint = self._fingerprint
+        return other
+
     def require_mpp(self, option: str = "mpp") -> float:
         """Return um/px of level 0.
 

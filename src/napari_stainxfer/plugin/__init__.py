@@ -1,0 +1,1 @@
+"""The napari plugin: reader, writer, sample slides, docks. Importing this imports none of them."""

@@ -1,0 +1,297 @@
+"""Dock 4, Preview: the source slide in the reference's stain, beside and over what it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLabel, QPushButton, QSlider
+
+from napari_stainxfer.applying import Preview, TileCache
+from napari_stainxfer.applying.preview import CACHE_BYTES
+from napari_stainxfer.applying.region_numbers import RegionNumbers
+from napari_stainxfer.methods import Model, load
+from napari_stainxfer.plugin.curtain import Curtain
+from napari_stainxfer.plugin.dock import Dock
+from napari_stainxfer.plugin.entries import SlideEntry
+from napari_stainxfer.plugin.live_preview import LivePreview
+from napari_stainxfer.plugin.side_view import SideView
+from napari_stainxfer.plugin.view_numbers import Goals, numbers_of_view
+from napari_stainxfer.plugin.workers import run_function
+
+KEY = "B"
+_NUMBERS_MS = 400
+
+
+class PreviewDock(Dock):
+    """Chooses slide and model, and how before and after are compared."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self._previews: dict[tuple[SlideEntry, Model], Preview] = {}
+        self._cache = TileCache(CACHE_BYTES)
+        self._goals: Goals = {}
+        self._side: SideView | None = None
+        self._measuring = False
+        self.live = LivePreview(self.session, self)
+        self.curtain = Curtain(self.session.viewer, self._on_curtain_moved)
+        self._build()
+        self._numbers_timer = QTimer(self)
+        self._numbers_timer.setSingleShot(True)
+        self._numbers_timer.setInterval(_NUMBERS_MS)
+        self._numbers_timer.timeout.connect(self._measure)
+        self.live.progressed.connect(self._on_progress)
+        self.live.shown.connect(self._on_shown)
+        self.live.failed.connect(self.message.warn)
+        self.listen(self.session.slides_changed, self._on_slides)
+        self.listen(self.session.models_changed, self._on_models)
+        self.listen(self.session.closing, self._on_closing)
+        self.listen(self.session.viewer.layers.events.removed, self._on_layer_removed)
+        self.session.viewer.bind_key(KEY, lambda _: self.toggle.click(), overwrite=True)
+        self._on_slides()
+        self._on_models()
+
+    def _build(self) -> None:
+        self.slide_box, self.model_box = QComboBox(), QComboBox()
+        self.slide_box.setToolTip("The slide that is shown in the reference's stain")
+        self.model_box.setToolTip("The model; what was computed with another one is kept")
+        for box in (self.slide_box, self.model_box):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.activated.connect(self._show)
+        form = QFormLayout()
+        form.addRow("Slide", self.slide_box)
+        form.addRow("Model", self.model_box)
+        self.body.addLayout(form)
+        self.load_button = _button("Load models…", "Add model files to the list", self._choose_models)
+        self.save_button = _button("Save model…", "Write the chosen model to a file", self._save_model)
+        self.body.addLayout(_row(self.load_button, self.save_button))
+        self.toggle = _button(
+            f"Before / after ({KEY})", f"Switch at once; or press {KEY} on the canvas", self._switch
+        )
+        self.toggle.setCheckable(True)
+        self.toggle.setChecked(True)
+        self.toggle.setMinimumHeight(36)
+        self.body.addWidget(self.toggle)
+        self.side_button = _button("Side by side", "Before and after in two linked canvases", self._set_side)
+        self.curtain_button = _button(
+            "Curtain", "Before left and after right of a line; drag the line", self._set_curtain
+        )
+        for button in (self.side_button, self.curtain_button):
+            button.setCheckable(True)
+        self.body.addLayout(_row(self.side_button, self.curtain_button))
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(0, 1000)
+        self.slider.setToolTip("Where the curtain hangs")
+        self.slider.setVisible(False)
+        self.slider.valueChanged.connect(self._on_slider)
+        self.body.addWidget(self.slider)
+        self.progress = QLabel()
+        self.numbers = QLabel()
+        self.numbers.setToolTip("Of the tissue in view. ΔE is CIE delta E 2000: 1 is just visible.")
+        self.numbers.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        for label in (self.progress, self.numbers):
+            label.setWordWrap(True)
+            self.body.addWidget(label)
+        self.body.addStretch(1)
+
+    # What is shown
+
+    def load_models(self, paths: list[str]) -> None:
+        """Read model files in a thread and add them to the session."""
+        self.message.tell("")
+        task = self.adopt(run_function(self.session, lambda _: [(Path(p).stem, load(p)) for p in paths]))
+        task.returned.connect(lambda found: [self.session.add_model(*one) for one in found])
+        task.failed.connect(self.message.warn)
+
+    def _choose_models(self) -> None:
+        paths, _ = QFileDialog.getOpenFileNames(self, "Load models", "", "Models (*.safetensors)")
+        if paths:
+            self.load_models(paths)
+
+    def _save_model(self) -> None:
+        model, name = self.session.current_model, self.session.current_model_name
+        if model is None:
+            return
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Save model", f"{name}.safetensors", "Models (*.safetensors)"
+        )
+        if path:
+            task = self.adopt(run_function(self.session, lambda _: model.save(path)))
+            task.returned.connect(lambda _: self.message.tell(f"Saved {Path(path).name}."))
+            task.failed.connect(self.message.warn)
+
+    def _on_slides(self) -> None:
+        entries = self.session.sources or self.session.slides
+        chosen = self.slide_box.currentData()
+        self.slide_box.clear()
+        for entry in entries:
+            self.slide_box.addItem(entry.name, entry)
+        if chosen in entries:
+            self.slide_box.setCurrentIndex(entries.index(chosen))
+        self._previews = {key: one for key, one in self._previews.items() if key[0] in self.session.slides}
+        if self.live.entry is not None and self.live.entry not in self.session.slides:
+            self._end_comparisons()
+            self.live.clear()
+        elif self.live.layer is not None and self.live.entry is not None:
+            below = self.live.entry.layer  # it may have been moved, or given another um/px
+            self.live.layer.scale, self.live.layer.translate = below.scale, below.translate
+        self._update()
+
+    def _on_models(self) -> None:
+        self.model_box.clear()
+        self.model_box.addItems(list(self.session.models))
+        if self.session.current_model_name is not None:
+            self.model_box.setCurrentText(self.session.current_model_name)
+        self._update()
+        self._show()
+
+    def _show(self) -> None:
+        entry, name = self.slide_box.currentData(), self.model_box.currentText()
+        if entry is None or not name:
+            return
+        self.session.choose_model(name)
+        model = self.session.models[name]
+        if (entry, model) not in self._previews:
+            self._previews[entry, model] = Preview(model, entry.slide, self._cache)
+        if self.live.entry is not entry:
+            self._end_comparisons()
+        self.message.tell("")
+        if not self._previews[entry, model].ready:
+            self.progress.setText("Measuring the model's colours on this slide…")
+        self.live.show(entry, self._previews[entry, model])
+
+    def _on_shown(self) -> None:
+        if self.live.layer is not None and self._side is None:
+            self.live.layer.visible = self.toggle.isChecked()
+        self._update()
+
+    def _update(self) -> None:
+        there = self.live.layer is not None
+        for button in (self.toggle, self.side_button, self.curtain_button):
+            button.setEnabled(there)
+        self.save_button.setEnabled(self.session.current_model is not None)
+        if not there and self.session.current_model is None:
+            self.progress.setText("Train a model, or load one, to see the slide in the reference's stain.")
+
+    def _on_progress(self, pending: int) -> None:
+        self.progress.setText(f"Computing {pending} tiles in view…" if pending else "The view is complete.")
+        self._numbers_timer.start()
+
+    def _on_layer_removed(self, event: Any) -> None:
+        if event.value is self.live.layer:
+            self._end_comparisons()
+            self.live.forget_layer()
+            self._update()
+
+    # How it is compared
+
+    def _switch(self) -> None:
+        if self.live.layer is not None and self._side is None:
+            self.live.layer.visible = self.toggle.isChecked()
+
+    def _set_side(self) -> None:
+        if not self.side_button.isChecked():
+            self._close_side()
+        elif self.live.layer is not None and self.live.preview is not None:
+            self.curtain_button.setChecked(False)
+            self._set_curtain()
+            self._side = SideView(self.session.viewer, self._end_comparisons)
+            self.live.mirrors = [self._side.show(self.live.preview.levels, self.live.options())]
+            self.live.layer.visible = False
+            self.toggle.setEnabled(False)
+
+    def _close_side(self) -> None:
+        self.live.mirrors = []
+        if self._side is not None:
+            side, self._side = self._side, None
+            side.close()
+        self._update()
+        self._switch()
+
+    def _set_curtain(self) -> None:
+        if not self.curtain_button.isChecked():
+            self.curtain.close()
+            self.slider.setVisible(False)
+        elif self.live.layer is not None:
+            self.side_button.setChecked(False)
+            self._close_side()
+            self.toggle.setChecked(True)
+            self._switch()
+            if self.curtain.open(self.live.layer):
+                self.slider.setVisible(True)
+            else:
+                self.curtain_button.setChecked(False)
+                self.message.warn(f"This napari cannot draw a curtain; press {KEY} to compare instead.")
+
+    def _on_slider(self, value: int) -> None:
+        if self.curtain.is_open:
+            self.curtain.move_to(value / self.slider.maximum())
+
+    def _on_curtain_moved(self, share: float) -> None:
+        self.slider.blockSignals(True)
+        self.slider.setValue(round(share * self.slider.maximum()))
+        self.slider.blockSignals(False)
+
+    def _end_comparisons(self) -> None:
+        self.curtain_button.setChecked(False)
+        self.curtain.close()
+        self.slider.setVisible(False)
+        self.side_button.setChecked(False)
+        self._close_side()
+
+    def _on_closing(self) -> None:
+        self._numbers_timer.stop()
+        if self._side is not None:
+            side, self._side = self._side, None
+            side.close()
+
+    # Numbers
+
+    def _measure(self) -> None:
+        preview = self.live.preview
+        if preview is None or not preview.ready or self._measuring:
+            return
+        level, box = self.live.view()
+        references = [entry.slide for entry in self.session.references]
+        self._measuring = True
+        task = self.adopt(
+            run_function(
+                self.session, lambda _: numbers_of_view(preview, level, box, references, self._goals)
+            )
+        )
+        task.returned.connect(self._show_numbers)
+        task.ended.connect(self._on_measured)
+
+    def _on_measured(self) -> None:
+        self._measuring = False
+
+    def _show_numbers(self, found: RegionNumbers | None) -> None:
+        self.numbers.setText("No tissue in view." if found is None else _in_words(found))
+
+
+def _in_words(found: RegionNumbers) -> str:
+    sides = []
+    for name, colour, distance in (
+        ("Before", found.before, found.distance_before),
+        ("After", found.after, found.distance_after),
+    ):
+        far = "" if distance is None else f", ΔE {distance:.1f} from the reference"
+        r, g, b = (round(value) for value in colour)
+        swatch = f'<span style="background-color: rgb({r},{g},{b})">&nbsp;&nbsp;&nbsp;&nbsp;</span>'
+        sides.append(f"{swatch} {name}: {r}, {g}, {b}{far}")
+    return f"Tissue in view: {found.tissue:.0%}; its mean colour:<br>" + "<br>".join(sides)
+
+
+def _button(text: str, tip: str, slot: Any) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    button.clicked.connect(slot)
+    return button
+
+
+def _row(*widgets: Any) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    return row

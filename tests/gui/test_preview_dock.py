@@ -1,0 +1,197 @@
+"""The Preview dock in a real window, on a real slide: before and after, curtain, side by side, models."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+
+from napari_stainxfer.methods import Model, ModelCard
+from napari_stainxfer.plugin.session import Session
+from napari_stainxfer.plugin.slide_layers import layer_data
+from napari_stainxfer.slides import open_slide
+
+
+class Swapped:
+    """Exchanges the colours: a change that every screenshot shows."""
+
+    halo_px, align_px = 8, 4
+
+    def __init__(self, order: tuple[int, int, int]) -> None:
+        self._order = list(order)
+
+    def transform(self, image: torch.Tensor) -> torch.Tensor:
+        return image[:, self._order]
+
+    def to(self, device: str) -> Swapped:
+        return self
+
+    def state(self) -> tuple[dict[str, torch.Tensor], dict[str, object]]:
+        return {}, {}
+
+
+def make_model(*order: int) -> Model:
+    return Model(Swapped(order), ModelCard(method="nst", package_version="0", mpp=1.0, patch_px=256, pairs=0))
+
+
+def picture(viewer: Any) -> np.ndarray:
+    return viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+
+
+@pytest.fixture
+def dock(viewer: Any, person: Any, qtbot: Any, aperio: Path) -> Any:
+    data, options, _ = layer_data(open_slide(aperio))
+    viewer.add_image(data, **options)
+    dock = person.dock("Preview")
+    qtbot.wait(200)
+    return dock
+
+
+@pytest.fixture
+def shown(dock: Any, qtbot: Any) -> Any:
+    Session.of(dock.session.viewer).add_model("green", make_model(2, 0, 1))
+    qtbot.waitUntil(lambda: dock.live.layer is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: dock.progress.text() == "The view is complete.", timeout=20_000)
+    qtbot.wait(300)
+    return dock
+
+
+def test_a_model_is_previewed_at_once_and_the_key_toggles(
+    viewer: Any, person: Any, shown: Any, qtbot: Any, shots: Path
+) -> None:
+    after = picture(viewer)
+    qtbot.waitUntil(lambda: "Before" in shown.numbers.text(), timeout=10_000)
+    person.shoot(shots / "preview_after.png")
+    canvas = person.canvas()
+    canvas.setFocus()
+    started = time.perf_counter()
+    QTest.keyClick(canvas, Qt.Key.Key_B)
+    assert time.perf_counter() - started < 0.5
+    assert not shown.live.layer.visible
+    qtbot.wait(200)
+    before = picture(viewer)
+    assert np.abs(before - after).mean() > 5
+    QTest.keyClick(canvas, Qt.Key.Key_B)
+    qtbot.wait(300)
+    assert np.abs(picture(viewer) - after).mean() < 0.5
+    person.click(shown.toggle)
+    qtbot.wait(200)
+    assert np.abs(picture(viewer) - before).mean() < 0.5
+
+
+def test_the_curtain_is_dragged(viewer: Any, person: Any, shown: Any, qtbot: Any, shots: Path) -> None:
+    after = picture(viewer)
+    person.click(shown.toggle)
+    qtbot.wait(200)
+    before = picture(viewer)
+    person.click(shown.curtain_button)
+    qtbot.wait(200)
+    person.shoot(shots / "preview_curtain.png")
+    height, width = after.shape[:2]
+    middle = slice(height // 2 - 100, height // 2 + 100)
+
+    def assert_line_at(column: int) -> None:
+        now = picture(viewer)
+        left, right = slice(column - 60, column - 10), slice(column + 10, column + 60)
+        for part, like, unlike in ((left, before, after), (right, after, before)):
+            apart = np.abs(now[middle, part] - like[middle, part]).mean()
+            assert apart < 3 < np.abs(like[middle, part] - unlike[middle, part]).mean()
+
+    assert_line_at(width // 2)
+    canvas, centre = person.canvas(), viewer.camera.center
+    start = QPoint(canvas.width() // 2, canvas.height() // 2)
+    QTest.mouseMove(canvas, start)
+    QTest.mousePress(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
+    for step in range(0, 81, 10):
+        QTest.mouseMove(canvas, start + QPoint(step, 0))
+        QApplication.processEvents()
+    QTest.mouseRelease(
+        canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start + QPoint(80, 0)
+    )
+    qtbot.wait(200)
+    assert viewer.camera.center == centre, "the slide did not move with the line"
+    assert_line_at(width // 2 + round(80 * width / canvas.width()))
+    person.click(shown.curtain_button)
+    qtbot.wait(200)
+    assert np.abs(picture(viewer) - after).mean() < 0.5
+
+
+def test_where_a_curtain_cannot_be_drawn_the_dock_says_so(
+    shown: Any, person: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_stainxfer.plugin.curtain._node_of", lambda *_: None)
+    person.click(shown.curtain_button)
+    assert "press B" in shown.message.text()
+    assert not shown.curtain_button.isChecked()
+
+
+def test_side_by_side_moves_together(viewer: Any, person: Any, shown: Any, qtbot: Any, shots: Path) -> None:
+    person.click(shown.side_button)
+    qtbot.wait(500)
+    side = shown._side.model
+    viewer.camera.zoom *= 4
+    viewer.camera.center = (0, 700.0, 500.0)
+    qtbot.wait(300)
+    assert side.camera.zoom == viewer.camera.zoom
+    assert tuple(side.camera.center) == tuple(viewer.camera.center)
+    side.camera.center = (0, 600.0, 450.0)
+    assert tuple(viewer.camera.center) == (0, 600.0, 450.0)
+    qtbot.waitUntil(lambda: shown.progress.text() == "The view is complete.", timeout=60_000)
+    qtbot.wait(300)
+    person.shoot(shots / "preview_side.png")
+    assert not shown.live.layer.visible
+    person.click(shown.side_button)
+    qtbot.wait(200)
+    assert shown.live.layer.visible
+
+
+def test_models_are_switched_and_what_was_computed_is_kept(
+    viewer: Any, person: Any, shown: Any, qtbot: Any
+) -> None:
+    first = picture(viewer)
+    session = Session.of(viewer)
+    session.add_model("blue", make_model(1, 2, 0))
+    qtbot.waitUntil(lambda: shown.progress.text() == "The view is complete.", timeout=20_000)
+    qtbot.waitUntil(lambda: np.abs(picture(viewer) - first).mean() > 3, timeout=20_000)
+    session.choose_model("green")
+    qtbot.waitUntil(lambda: np.abs(picture(viewer) - first).mean() < 0.5, timeout=1000)
+
+
+def test_layer_and_slide_can_be_removed(viewer: Any, shown: Any, qtbot: Any) -> None:
+    viewer.layers.remove(shown.live.layer)
+    assert not shown.toggle.isEnabled()
+    Session.of(viewer).add_model("blue", make_model(1, 2, 0))
+    qtbot.waitUntil(lambda: shown.live.layer is not None, timeout=20_000)
+    viewer.layers.remove(viewer.layers[0])
+    assert shown.live.layer is None
+    assert len(viewer.layers) == 0
+
+
+def test_the_slide_in_view_is_computed_and_its_numbers_follow(viewer: Any, shown: Any, qtbot: Any) -> None:
+    viewer.camera.zoom *= 6
+    level = shown.live.entry.layer.data_level
+    qtbot.waitUntil(lambda: shown.live.entry.layer.data_level < level, timeout=5000)
+    qtbot.waitUntil(lambda: shown.progress.text() == "The view is complete.", timeout=60_000)
+    level, box = shown.live.view()
+    assert not shown.live.preview.look_at(level, box)
+
+
+def test_closing_the_viewer_while_tiles_are_computed(viewer: Any, dock: Any, qtbot: Any) -> None:
+    class Slow(Swapped):
+        def transform(self, image: torch.Tensor) -> torch.Tensor:
+            time.sleep(0.2)
+            return image
+
+    card = ModelCard(method="nst", package_version="0", mpp=1.0, patch_px=256, pairs=0)
+    Session.of(viewer).add_model("slow", Model(Slow((0, 1, 2)), card))
+    qtbot.wait(300)
+    started = time.perf_counter()
+    viewer.close()
+    assert time.perf_counter() - started < 3
