@@ -207,3 +207,9 @@ def test_every_option_of_a_verb_is_a_keyword_of_the_core() -> None:
             asked = {*inspect.signature(command.callback).parameters} - ours
             assert asked <= core[name], f"stainxfer {name} asks for {asked - core[name]}"
     assert "on_event" in inspect.signature(fit).parameters
+
+
+def test_gui_without_napari_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_stainxfer.cli.app.find_spec", lambda name: None)
+    with pytest.raises(StainTransferError, match=r"pip install 'napari-stainxfer\[napari\]'"):
+        CliRunner().invoke(app, ["gui"], catch_exceptions=False)

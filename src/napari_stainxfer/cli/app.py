@@ -1,8 +1,9 @@
-"""The verbs: info, pair, train, apply, demo."""
+"""The verbs: info, pair, train, apply, demo, gui."""
 
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -245,6 +246,28 @@ def demo(
         f"Open {output / 'report.html'} in a browser, or both slides in napari:\n"
         f"  napari {results['source']} {results['normalised']}"
     )
+
+
+@app.command()
+def gui(
+    reference: Annotated[Path | None, typer.Argument(help="Slide with the stain you want.")] = None,
+    source: Annotated[Path | None, typer.Argument(help="Slide with the stain you have.")] = None,
+    reference_mpp: options.ReferenceMpp = None,
+    source_mpp: options.SourceMpp = None,
+) -> None:
+    """Open napari with the docks and the slides in place."""
+    if find_spec("napari") is None:
+        raise StainTransferError(
+            "napari is not installed; install it with: pip install 'napari-stainxfer[napari]'"
+        )
+    given = [(path, mpp) for path, mpp in ((reference, reference_mpp), (source, source_mpp)) if path]
+    slides = [open_slide(path, mpp=mpp) for path, mpp in given]
+    for slide in slides:
+        slide.require_brightfield()
+
+    from napari_stainxfer.plugin.window import show
+
+    show(slides)
 
 
 def main() -> None:
