@@ -105,7 +105,7 @@ def test_the_curtain_is_dragged(viewer: Any, person: Any, shown: Any, qtbot: Any
             assert apart < 3 < np.abs(like[middle, part] - unlike[middle, part]).mean()
 
     assert_line_at(width // 2)
-    canvas, centre = person.canvas(), viewer.camera.center
+    canvas, centre = viewer.window._qt_viewer.canvas.native, viewer.camera.center
     start = QPoint(canvas.width() // 2, canvas.height() // 2)
     QTest.mouseMove(canvas, start)
     QTest.mousePress(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)

@@ -196,7 +196,7 @@ class PreviewDock(Dock):
         elif self.live.layer is not None and self.live.preview is not None:
             self.curtain_button.setChecked(False)
             self._set_curtain()
-            self._side = SideView(self.session.viewer, self._end_comparisons)
+            self._side = SideView(self.session.viewer, self, self._end_comparisons)
             self.live.mirrors = [self._side.show(self.live.preview.levels, self.live.options())]
             self.live.layer.visible = False
             self.toggle.setEnabled(False)

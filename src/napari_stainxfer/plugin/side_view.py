@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
 
 class SideView:
     """Shows the after beside the before, in a canvas of its own with the same camera.
@@ -13,11 +16,13 @@ class SideView:
     ----------
     viewer
         Whose canvas shows the before.
+    beside
+        The dock that it stands left of.
     on_closed
         Called when the user closes it.
     """
 
-    def __init__(self, viewer: Any, on_closed: Callable[[], None]) -> None:
+    def __init__(self, viewer: Any, beside: QWidget, on_closed: Callable[[], None]) -> None:
         from napari.components import ViewerModel
         from napari.qt import QtViewer
 
@@ -28,6 +33,7 @@ class SideView:
         self.canvas = QtViewer(self.model)
         self.canvas.setMinimumWidth(200)
         self._dock = viewer.window.add_dock_widget(self.canvas, name="After", area="right")
+        _put_left_of(self._dock, beside)
         self._cameras = [_camera(viewer), _camera(self.model)]
         for camera in self._cameras:
             camera.events.center.connect(self._follow)
@@ -69,6 +75,22 @@ class SideView:
     def _on_visible(self, visible: bool) -> None:
         if not visible and self._dock is not None and self._dock.isHidden():
             self._on_closed()
+
+
+def _put_left_of(dock: QDockWidget, widget: QWidget) -> None:
+    """Between the main canvas and the dock of a widget, half the canvas wide."""
+    window, parent = dock.window(), widget.parent()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parent()
+    if parent is None or not isinstance(window, QMainWindow) or widget.window() is not window:
+        return
+    room, width = window.centralWidget().width(), parent.width()
+    # Qt places a new dock on the next round of its loop, and only then takes its size from us.
+    window.splitDockWidget(parent, dock, Qt.Orientation.Horizontal)
+    window.splitDockWidget(dock, parent, Qt.Orientation.Horizontal)
+    QTimer.singleShot(
+        0, lambda: window.resizeDocks([dock, parent], [room // 2, width], Qt.Orientation.Horizontal)
+    )
 
 
 def _camera(viewer: Any) -> Any:

@@ -1,6 +1,6 @@
 """Settings in, events out: training a generator on patch pairs."""
 
-from napari_stainxfer.training.checkpoint import load_checkpoint, save_checkpoint
+from napari_stainxfer.training.checkpoint import checkpoint_settings, load_checkpoint, save_checkpoint
 from napari_stainxfer.training.devices import autocast, resolve_device
 from napari_stainxfer.training.events import DoneEvent, EpochEvent, Event, NoticeEvent, StepEvent
 from napari_stainxfer.training.patches import TrainingPatches
@@ -20,6 +20,7 @@ __all__ = [
     "TrainingPatches",
     "TrainingSettings",
     "autocast",
+    "checkpoint_settings",
     "load_checkpoint",
     "resolve_device",
     "save_checkpoint",

@@ -53,6 +53,22 @@ def save_checkpoint(trainer: Trainer, path: Path) -> None:
         ) from None
 
 
+def checkpoint_settings(path: Path) -> TrainingSettings:
+    """The settings of the training that a checkpoint belongs to.
+
+    Raises
+    ------
+    TrainingError
+        When the file is no checkpoint of this version.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+        return TrainingSettings.model_validate_json(about["settings"])
+    except (OSError, KeyError, ValueError, safetensors.SafetensorError):
+        raise TrainingError(f"{path} is damaged or of another version; start the training anew.") from None
+
+
 def load_checkpoint(trainer: Trainer, path: Path) -> None:
     """Bring a fresh trainer to where :func:`save_checkpoint` left another.
 

@@ -1,0 +1,111 @@
+"""A training as a task runs it: pairs where there are none, then the core's events. No toolkit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_stainxfer.methods import Model
+from napari_stainxfer.methods.fitting import PATCHES, fit_stream
+from napari_stainxfer.pairing import Pairs, suggest_pairs
+from napari_stainxfer.slides import Slide
+from napari_stainxfer.training import TrainingSettings
+
+
+@dataclass(frozen=True)
+class PairingShare:
+    """How far the suggestion of pairs is, 0 to 1."""
+
+    share: float
+
+
+@dataclass(frozen=True)
+class PairsFound:
+    """The pairs that the training goes on with."""
+
+    pairs: Pairs
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """Everything that a training is started with."""
+
+    references: Sequence[Slide]
+    sources: Sequence[Slide]
+    pairs: Pairs | None
+    preset: str
+    settings: TrainingSettings
+    device: str
+    checkpoint: Path
+    resume: bool
+    init: Model | None
+
+
+def run_training(plan: TrainingPlan, report: Callable[[Any], None]) -> Model:
+    """Train; an exception from ``report`` stops it between two steps and the checkpoint is kept."""
+    pairs = plan.pairs
+    if pairs is None:
+        pairs = suggest_pairs(
+            plan.references,
+            plan.sources,
+            PATCHES[plan.preset],
+            on_progress=lambda share: report(PairingShare(share)),
+        )
+        report(PairsFound(pairs))
+    stream = fit_stream(
+        list(plan.references),
+        list(plan.sources),
+        pairs=pairs,
+        preset=plan.preset,
+        settings=plan.settings,
+        device=plan.device,
+        checkpoint=plan.checkpoint,
+        resume=plan.resume,
+        init=plan.init,
+    )
+    try:
+        while True:
+            try:
+                event = next(stream)
+            except StopIteration as end:
+                model: Model = end.value
+                break
+            report(event)
+    finally:
+        stream.close()
+        free_memory()
+    plan.checkpoint.unlink(missing_ok=True)
+    return model
+
+
+def free_memory() -> None:
+    """Give back to the device what a training held."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def devices() -> list[tuple[str, str]]:
+    """Names for `resolve_device`, each with words for a person, the best first. Imports torch: slow."""
+    import torch
+
+    found = []
+    for index in range(torch.cuda.device_count()):
+        facts = torch.cuda.get_device_properties(index)
+        found.append((f"cuda:{index}", f"{facts.name}, {facts.total_memory / 2**30:.0f} GiB"))
+    if torch.backends.mps.is_available():
+        found.append(("mps", "Apple GPU"))
+    return [*found, ("cpu", f"CPU, {os.cpu_count()} cores")]
+
+
+def state_folder() -> Path:
+    """Where the plugin keeps what must outlive napari: ``STAINXFER_STATE``, or the user's own folder."""
+    asked = os.environ.get("STAINXFER_STATE")
+    return Path(asked) if asked else Path.home() / ".napari-stainxfer"
