@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -10,6 +11,7 @@ from unittest.mock import Mock
 import pytest
 
 from napari_stainxfer.errors import TrainingError
+from napari_stainxfer.pairing import suggest_pairs
 from napari_stainxfer.patches import PatchSettings
 from napari_stainxfer.plugin.session import Session
 from napari_stainxfer.plugin.slide_layers import layer_data
@@ -22,9 +24,8 @@ from napari_stainxfer.training import TrainingSettings
 def dock(
     viewer: Any, person: Any, qtbot: Any, aperio: Path, tcga: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Any:
-    from napari_stainxfer.methods import fitting
-
-    monkeypatch.setitem(fitting.PATCHES, "quick", PatchSettings(patch_px=64))
+    small = partial(suggest_pairs, patches=PatchSettings(patch_px=64))
+    monkeypatch.setattr("napari_stainxfer.plugin.training_run.suggest_pairs", small)
     for path, mpp in ((aperio, None), (tcga, 0.5)):
         data, options, _ = layer_data(open_slide(path, mpp=mpp))
         viewer.add_image(data, **options)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_stainxfer.methods import Model
-from napari_stainxfer.methods.fitting import PATCHES, fit_stream
+from napari_stainxfer.methods.fitting import fit_stream
 from napari_stainxfer.pairing import Pairs, suggest_pairs
 from napari_stainxfer.slides import Slide
 from napari_stainxfer.training import TrainingSettings
@@ -51,7 +51,6 @@ def run_training(plan: TrainingPlan, report: Callable[[Any], None]) -> Model:
         pairs = suggest_pairs(
             plan.references,
             plan.sources,
-            PATCHES[plan.preset],
             on_progress=lambda share: report(PairingShare(share)),
         )
         report(PairsFound(pairs))
