@@ -34,6 +34,17 @@ BAR_MS = 100
 BEAT_MS = 5
 
 
+def _words(frame: Any, whose: str) -> str:
+    """Where a thread is, and in which of our functions."""
+    frames = traceback.extract_stack(frame)
+    ours = [one for one in frames if "napari_stainxfer" in one.filename]
+    return (
+        whose
+        + ": "
+        + " > ".join(f"{Path(f.filename).stem}.{f.name}:{f.lineno}" for f in (*ours[-3:], frames[-1]))
+    )
+
+
 class Heartbeat:
     """Beats in the GUI thread; a gap between two beats is the time for which something held it."""
 
@@ -60,10 +71,9 @@ class Heartbeat:
         """Note what the GUI thread does whenever it is held."""
         while not self._done.wait(0.02):
             if time.perf_counter() - self._last > BAR_MS / 1000:
-                frames = traceback.extract_stack(sys._current_frames()[self._gui])[-8:]
-                self.holders.append(
-                    " > ".join(f"{Path(f.filename).stem}.{f.name}:{f.lineno}" for f in frames)
-                )
+                for thread, frame in sys._current_frames().items():
+                    if thread != threading.get_ident():
+                        self.holders.append(_words(frame, "window" if thread == self._gui else "other"))
 
     def _beat(self) -> None:
         now = time.perf_counter()
@@ -78,7 +88,7 @@ class Heartbeat:
             f"{(gaps > BAR_MS).sum()} of {len(gaps)} over {BAR_MS} ms"
         )
         for holder in dict.fromkeys(self.holders):
-            print("  held in", holder)
+            print("  meanwhile", holder)
         return longest
 
 
