@@ -38,11 +38,16 @@ def _words(frame: Any, whose: str) -> str:
     """Where a thread is, and in which of our functions."""
     frames = traceback.extract_stack(frame)
     ours = [one for one in frames if "napari_stainxfer" in one.filename]
-    return (
-        whose
-        + ": "
-        + " > ".join(f"{Path(f.filename).stem}.{f.name}:{f.lineno}" for f in (*ours[-3:], frames[-1]))
-    )
+    places = (f"{Path(at.filename).stem}.{at.name}:{at.lineno}" for at in (*ours[-3:], frames[-1]))
+    return f"{whose}: {' > '.join(places)}"
+
+
+def pan(viewer: Any, qtbot: Any) -> None:
+    """Drag the slide across the canvas for four seconds."""
+    for _ in range(40):
+        _, y, x = viewer.camera.center
+        viewer.camera.center = (0, y + 5, x + 8)
+        qtbot.wait(100)
 
 
 class Heartbeat:
@@ -112,6 +117,14 @@ def test_the_gui_thread_is_not_held(
         qtbot.wait(2000)
     idle.tell("idle")
 
+    source = Session.of(viewer).sources[0]
+    viewer.camera.center = (0, 900.0, source.layer.translate[-1] + 1100.0)
+    viewer.camera.zoom = 1.5
+    with Heartbeat() as beat:
+        pan(viewer, qtbot)
+    beat.tell("panning the slides alone, which is napari's own work")
+    viewer.reset_view()
+
     train.form.fields["epochs"].value = 1
     train.start_button.click()
     qtbot.wait(1)
@@ -120,16 +133,12 @@ def test_the_gui_thread_is_not_held(
     longest["training"] = beat.tell("training")
     assert Session.of(viewer).current_model is not None, train.message.text()
 
-    source = Session.of(viewer).sources[0]
     docks[1].raise_()
     with Heartbeat() as beat:
         qtbot.waitUntil(lambda: preview.live.layer is not None, timeout=60_000)
         viewer.camera.center = (0, 900.0, source.layer.translate[-1] + 1100.0)
         viewer.camera.zoom = 1.5
-        for _ in range(40):
-            _, y, x = viewer.camera.center
-            viewer.camera.center = (0, y + 5, x + 8)
-            qtbot.wait(100)
+        pan(viewer, qtbot)
     longest["preview, panning"] = beat.tell("preview, panning")
 
     export.folder.setText(str(tmp_path))
