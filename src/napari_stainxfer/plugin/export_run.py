@@ -11,6 +11,7 @@ from typing import Any, Literal
 from napari_stainxfer.applying import ExportProgress, normalize_slide
 from napari_stainxfer.errors import StainTransferError
 from napari_stainxfer.methods import Model
+from napari_stainxfer.plugin.thread_priority import yield_to_the_window
 from napari_stainxfer.slides import Box, Slide, open_slide
 
 Compression = Literal["jpeg", "lossless"]
@@ -87,6 +88,7 @@ def run_exports(
     mpp
         Um/px of files that do not know their own.
     """
+    yield_to_the_window()
     own = copy.deepcopy(model)  # it may go to another device, while a preview computes with the original
     written = []
     for number, job in enumerate(jobs, start=1):

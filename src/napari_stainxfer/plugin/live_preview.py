@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -10,6 +12,7 @@ from napari_stainxfer.applying import Preview
 from napari_stainxfer.plugin.entries import SlideEntry
 from napari_stainxfer.plugin.session import Session
 from napari_stainxfer.plugin.slide_layers import DERIVED, metadata
+from napari_stainxfer.plugin.thread_priority import yield_to_the_window
 from napari_stainxfer.plugin.workers import Task, run_stream
 from napari_stainxfer.slides import Box
 
@@ -104,7 +107,7 @@ class LivePreview(QObject):
         if self.preview is None:
             return
         if self.preview.look_at(*self.view()) and self._task is None:
-            self._task = run_stream(self._session, self.preview.serve)
+            self._task = run_stream(self._session, partial(_serve, self.preview))
             self._task.yielded.connect(self._on_tile)
             self._task.failed.connect(self.failed)
             self._task.failed.connect(self._give_up)
@@ -163,6 +166,11 @@ class LivePreview(QObject):
             "units": below.units,
             "metadata": {**facts, DERIVED: True},
         }
+
+
+def _serve(preview: Preview) -> Generator[None, None, None]:
+    yield_to_the_window()
+    yield from preview.serve()
 
 
 def _timer(parent: QObject, wait_ms: int, slot: Any) -> QTimer:

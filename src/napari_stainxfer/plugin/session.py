@@ -276,8 +276,11 @@ class Session:
         slide = slide_of(layer)
         if slide is None:
             return False
-        # The first slide is the reference, and what comes after it gets its stain.
-        self._entries.append(SlideEntry(layer, slide, "source" if self.references else "reference"))
+        # The first slide is the reference, and what comes after it gets its stain; an export has it already.
+        role: Role = (
+            "unused" if "model_sha256" in slide.provenance else "source" if self.references else "reference"
+        )
+        self._entries.append(SlideEntry(layer, slide, role))
         layer.events.name.connect(self._on_renamed)
         return True
 

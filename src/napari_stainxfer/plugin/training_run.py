@@ -11,6 +11,7 @@ from typing import Any
 from napari_stainxfer.methods import Model
 from napari_stainxfer.methods.fitting import fit_stream
 from napari_stainxfer.pairing import Pairs, suggest_pairs
+from napari_stainxfer.plugin.thread_priority import yield_to_the_window
 from napari_stainxfer.slides import Slide
 from napari_stainxfer.training import TrainingSettings
 
@@ -46,6 +47,7 @@ class TrainingPlan:
 
 def run_training(plan: TrainingPlan, report: Callable[[Any], None]) -> Model:
     """Train; an exception from ``report`` stops it between two steps and the checkpoint is kept."""
+    yield_to_the_window()
     pairs = plan.pairs
     if pairs is None:
         pairs = suggest_pairs(
@@ -82,11 +84,8 @@ def run_training(plan: TrainingPlan, report: Callable[[Any], None]) -> Model:
 
 def free_memory() -> None:
     """Give back to the device what a training held."""
-    import gc
-
     import torch
 
-    gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 

@@ -63,6 +63,7 @@ def _write(path: str, data: Any, attributes: dict[str, Any]) -> str:
 
 
 def _tiles(finest: Any) -> Iterator[RGB]:
+    finest = getattr(finest, "exact", None) or finest  # a preview computes what it only shows roughly
     height, width = finest.shape[:2]
     for y in range(0, height, TILE_PX):
         for x in range(0, width, TILE_PX):
