@@ -138,9 +138,9 @@ class Session:
         for role, entries in (("reference", self.references), ("source", self.sources)):
             if not entries:
                 return f"No slide is the {role}: drop one on the window, or give one this role in Slides."
-            for entry in entries:
-                if entry.mpp is None:
-                    return f"Type the um/px of {entry.name} in Slides: its file does not say."
+        for entry in (*self.references, *self.sources):
+            if entry.mpp is None:
+                return f"Type the um/px of {entry.name} in Slides: its file does not say."
         return ""
 
     # Pairs
