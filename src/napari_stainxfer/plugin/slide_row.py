@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QDoubleValidator
-from qtpy.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
+from qtpy.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QToolButton, QWidget
 
 from napari_stainxfer.plugin.dock import Message
 from napari_stainxfer.plugin.entries import Role, SlideEntry
@@ -102,8 +102,8 @@ class SlideRow(QFrame):
         )
 
     @staticmethod
-    def _role_button(text: str, tip: str) -> QToolButton:
-        button = QToolButton()
+    def _role_button(text: str, tip: str) -> QPushButton:
+        button = QPushButton()  # napari colours these, and no tool buttons, where they are checked
         button.setText(text)
         button.setToolTip(tip)
         button.setCheckable(True)
