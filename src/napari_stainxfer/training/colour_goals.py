@@ -54,8 +54,9 @@ def colour_goals(source: Tensor, reference: Tensor) -> ColourGoals:
     colours = _to_array(pooled(source))
     colour_map = ColourMap(colours, _to_array(pooled(reference)))
     goals = colour_map(colours)
-    cubes = np.floor(rgb2lab(goals).reshape(-1, 3) / _BIN_LAB)
-    _, which, counts = np.unique(cubes, axis=0, return_inverse=True, return_counts=True)
+    # One number a cube: rows would be sorted with the interpreter locked, and hold a window up meanwhile.
+    cubes = np.floor(rgb2lab(goals).reshape(-1, 3) / _BIN_LAB).astype(np.int64) @ (1, 1 << 20, 1 << 40)
+    _, which, counts = np.unique(cubes, return_inverse=True, return_counts=True)
     weights = (counts / counts.sum())[which.reshape(-1)] ** -_EVENNESS
     weights = np.minimum(weights, _MOST * weights.mean())
     weights = (weights / weights.mean()).reshape(*goals.shape[:3], 1)
