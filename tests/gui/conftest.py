@@ -46,7 +46,7 @@ class Person:
 
     def click_canvas(self, world: tuple[float, float]) -> None:
         """Click the canvas at a world point, by real Qt events on the drawing surface."""
-        native = self.viewer.window._qt_self.viewer.canvas.native
+        native = self.viewer.window._qt_viewer.canvas.native
         place = self.canvas_point(world)
         QTest.mouseMove(native, place)
         QTest.mousePress(native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
@@ -56,7 +56,7 @@ class Person:
         """Where on the canvas a world point is drawn."""
         scene = getattr(self.viewer, "scene", None)
         camera = scene.camera if scene is not None else self.viewer.camera
-        native = self.viewer.window._qt_self.viewer.canvas.native
+        native = self.viewer.window._qt_viewer.canvas.native
         y, x = camera.center[-2:]
         return QPoint(
             round(native.width() / 2 + (world[1] - x) * camera.zoom),

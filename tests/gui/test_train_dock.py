@@ -15,7 +15,7 @@ from napari_stainxfer.pairing import suggest_pairs
 from napari_stainxfer.patches import PatchSettings
 from napari_stainxfer.plugin.session import Session
 from napari_stainxfer.plugin.slide_layers import layer_data
-from napari_stainxfer.plugin.training_run import state_folder
+from napari_stainxfer.plugin.state import state_folder
 from napari_stainxfer.slides import open_slide
 from napari_stainxfer.training import TrainingSettings
 

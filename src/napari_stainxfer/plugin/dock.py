@@ -55,6 +55,8 @@ class Dock(QWidget):
         Layout that scrolls.
     message
         Stands below it, always in view.
+    last_words
+        Called, the first one first, when the dock goes; by then its widgets are gone.
     """
 
     def __init__(self, viewer: Any) -> None:
@@ -75,17 +77,17 @@ class Dock(QWidget):
         layout.addWidget(scroll, stretch=1)
         layout.addWidget(self.message)
         last_words: list[Callable[[], None]] = []
-        self._last_words = last_words
+        self.last_words = last_words
         self.destroyed.connect(lambda: _say_all(last_words))
 
     def listen(self, signal: Any, slot: Callable[..., None]) -> None:
         """Connect to a signal of the session for as long as this dock lives."""
         signal.connect(slot)
-        self._last_words.append(lambda: signal.disconnect(slot))
+        self.last_words.append(lambda: signal.disconnect(slot))
 
     def adopt(self, task: Task) -> Task:
         """Stop this task, and hear no more of it, when this dock goes. Returns the task."""
-        self._last_words.append(task.abandon)
+        self.last_words.append(task.abandon)
         return task
 
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QWidget
 
 PLUGIN = "napari-stainxfer"
 
-DOCKS = ["Slides", "Train", "Preview", "Export"]
+DOCKS = ["Slides", "Pairs", "Train", "Preview", "Export"]
 """Display names in the manifest, in the order of the tabs."""
 
 

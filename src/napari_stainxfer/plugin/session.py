@@ -167,6 +167,11 @@ class Session:
         self.document.change(pairs)
         self.pairs_changed.emit()
 
+    def amend_pairs(self, pairs: Pairs) -> None:
+        """Put other pairs in place as a part of the last step."""
+        self.document.current = pairs
+        self.pairs_changed.emit()
+
     def undo(self) -> None:
         """Take back the last change of the pairs."""
         self.document.undo()

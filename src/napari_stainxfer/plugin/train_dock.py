@@ -16,13 +16,13 @@ from napari_stainxfer.plugin.dock import Dock
 from napari_stainxfer.plugin.loss_curves import LossCurves
 from napari_stainxfer.plugin.pictures import pixmap
 from napari_stainxfer.plugin.settings_form import SettingsForm
+from napari_stainxfer.plugin.state import state_folder
 from napari_stainxfer.plugin.training_run import (
     PairingShare,
     PairsFound,
     TrainingPlan,
     devices,
     run_training,
-    state_folder,
 )
 from napari_stainxfer.plugin.workers import Task, run_function
 from napari_stainxfer.slides import RGB

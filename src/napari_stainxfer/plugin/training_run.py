@@ -101,9 +101,3 @@ def devices() -> list[tuple[str, str]]:
     if torch.backends.mps.is_available():
         found.append(("mps", "Apple GPU"))
     return [*found, ("cpu", f"CPU, {os.cpu_count()} cores")]
-
-
-def state_folder() -> Path:
-    """Where the plugin keeps what must outlive napari: ``STAINXFER_STATE``, or the user's own folder."""
-    asked = os.environ.get("STAINXFER_STATE")
-    return Path(asked) if asked else Path.home() / ".napari-stainxfer"
