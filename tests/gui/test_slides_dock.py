@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QToolButton
 
 from napari_stainxfer.plugin.session import Session
 
@@ -36,11 +37,7 @@ def test_two_slides_dropped_on_the_canvas_lie_side_by_side(
     session = Session.of(viewer)
     assert [entry.name for entry in session.references] == [aperio.name]
     assert [entry.name for entry in session.sources] == [tcga.name]
-    person.click(
-        slides.rows[session.sources[0]].mpp_editor.findChildren(
-            type(slides.rows[session.sources[0]].buttons["source"])
-        )[0]
-    )
+    person.click(slides.rows[session.sources[0]].mpp_editor.findChildren(QToolButton)[0])
     assert session.sources[0].mpp == 0.5
     qtbot.wait(300)
     picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)

@@ -80,9 +80,11 @@ class Preview:
         -------
         Whether there is something to compute, which is for `serve` to do.
         """
-        wanted = [key for key in self._tiles_of(level, box) if not self._is_final(key)]
         middle = (box.y + box.height / 2, box.x + box.width / 2)
-        wanted.sort(key=lambda key: _distance(key, middle))
+        in_view = sorted(self._tiles_of(level, box), key=lambda key: _distance(key, middle))
+        # More than the cache holds would push each other out for ever.
+        room = max(1, self._cache.max_bytes // (2 * 3 * TILE_PX**2))
+        wanted = [key for key in in_view[:room] if not self._is_final(key)]
         with self._lock:
             self._pending = wanted
         return bool(wanted) or not self.ready

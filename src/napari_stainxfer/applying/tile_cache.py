@@ -33,6 +33,11 @@ class TileCache:
         self._lock = Lock()
 
     @property
+    def max_bytes(self) -> int:
+        """What they may take."""
+        return self._max_bytes
+
+    @property
     def nbytes(self) -> int:
         """What the tiles take now."""
         return self._bytes
