@@ -123,14 +123,14 @@ class PairBoxes:
             self._make_layer()
         layer = self.layer
         layer.selected_data = set()
-        layer.data = []
-        if rectangles:
-            # What a new shape has before its features are set below; napari's own is no colour.
-            layer.feature_defaults = {"pair": "", "colour": "black"}
-            layer.add_rectangles(
-                rectangles, edge_width=self._width(), edge_color=colours, face_color="transparent"
-            )
+        # What a new shape has before its features are set below; napari's own is no colour.
+        layer.feature_defaults = {"pair": "", "colour": "black"}
+        layer.current_edge_width = self._width()
+        # Put in place all at once: a layer that is empty for a moment makes napari slice every other anew.
+        layer.data = [(rectangle, "rectangle") for rectangle in rectangles]
         layer.features = _features(names, colours)
+        if rectangles:
+            layer.edge_color = colours
         layer.refresh_text()
         self._set_widths()
 
@@ -142,6 +142,7 @@ class PairBoxes:
             name=NAME,
             units=("um", "um"),
             features=_features([], []),
+            face_color="transparent",
             text={
                 "string": "{pair}",
                 "size": 12,

@@ -77,6 +77,8 @@ class PairsControls(QWidget):
             ((self.save, 3), (self.load, 3)),
             ((self.status, 6),),
         )
+        for column in range(6):
+            grid.setColumnStretch(column, 1)
         for row, widgets in enumerate(rows):
             column = 0
             for widget, width in widgets:

@@ -11,6 +11,9 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxL
 from napari_stainxfer.plugin.pair_work import PARTNERS, THUMBNAIL_PX, Offer
 from napari_stainxfer.plugin.pictures import pixmap
 
+_CHOOSE = "Click the best partner, or the reference slide itself:"
+_HARDLY_ALIKE = 0.1
+
 
 class PartnerRow(QWidget):
     """Shows an offer.
@@ -52,7 +55,8 @@ class PartnerRow(QWidget):
         """Show its partners, or nothing."""
         self.setVisible(offer is not None)
         partners = offer.partners if offer else ()
-        self.text.setText("Click the best partner, or the reference slide itself:")
+        alike = bool(partners) and partners[0].score >= _HARDLY_ALIKE
+        self.text.setText(_CHOOSE if alike else f"Nothing on the reference is much like it. {_CHOOSE}")
         for place, button in enumerate(self.buttons):
             button.setVisible(place < len(partners))
             if place < len(partners):
