@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QToolButton
+from qtpy.QtWidgets import QPushButton
 
 from napari_stainxfer.plugin.session import Session
 
@@ -33,11 +34,15 @@ def slides(viewer: Any, person: Any, qtbot: Any) -> Any:
 def test_two_slides_dropped_on_the_canvas_lie_side_by_side(
     viewer: Any, person: Any, slides: Any, qtbot: Any, aperio: Path, tcga: Path, shots: Path
 ) -> None:
+    notification_manager.records.clear()
+    drop_both(person, slides, qtbot, [tcga, aperio])
+    viewer.layers.clear()
     drop_both(person, slides, qtbot, [aperio, tcga])
+    assert [record.message for record in notification_manager.records] == [], "napari has nothing to warn of"
     session = Session.of(viewer)
     assert [entry.name for entry in session.references] == [aperio.name]
     assert [entry.name for entry in session.sources] == [tcga.name]
-    person.click(slides.rows[session.sources[0]].mpp_editor.findChildren(QToolButton)[0])
+    person.click(slides.rows[session.sources[0]].mpp_editor.findChildren(QPushButton)[0])
     assert session.sources[0].mpp == 0.5
     qtbot.wait(300)
     picture = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from napari_stainxfer.errors import StainTransferError
+from napari_stainxfer.plugin.layout import agree_on_units
 from napari_stainxfer.plugin.reader import sentence
 from napari_stainxfer.plugin.session import Session
 from napari_stainxfer.plugin.slide_layers import layer_data
@@ -42,6 +43,7 @@ def open_slides(session: Session, paths: Sequence[str], tell: Callable[[str], No
             tell(opened.message)
         else:
             data, options, _ = layer_data(opened.slide)
+            agree_on_units(session.slides, options)
             session.viewer.add_image(data, **options)
 
     task = run_function(session, work)

@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
-    QToolButton,
     QWidget,
 )
 
@@ -129,7 +128,7 @@ class SlideRow(QFrame):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.mpp_field)
         for mpp, power in _SCANS:
-            button = QToolButton()
+            button = QPushButton()
             button.setText(f"{power} = {mpp:g}")
             button.setToolTip(f"Take {mpp:g} µm/px, usual for a {power} scan")
             button.clicked.connect(self._asker(mpp))
