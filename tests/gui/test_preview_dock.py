@@ -178,9 +178,8 @@ def test_the_slide_in_view_is_computed_and_its_numbers_follow(viewer: Any, shown
     viewer.camera.zoom *= 6
     level = shown.live.entry.layer.data_level
     qtbot.waitUntil(lambda: shown.live.entry.layer.data_level < level, timeout=5000)
-    qtbot.waitUntil(lambda: shown.progress.text() == "The view is complete.", timeout=60_000)
-    level, box = shown.live.view()
-    assert not shown.live.preview.look_at(level, box)
+    qtbot.waitUntil(lambda: not shown.live.preview.look_at(*shown.live.view()), timeout=60_000)
+    qtbot.waitUntil(lambda: shown.progress.text() == "The view is complete.", timeout=5000)
 
 
 def test_closing_the_viewer_while_tiles_are_computed(viewer: Any, dock: Any, qtbot: Any) -> None:

@@ -55,8 +55,7 @@ class PairKeeping(QObject):
             self._timer.start()
 
     def flush(self) -> None:
-        """Save at once what is due: the dock or the viewer is going."""
-        self._timer.stop()
+        """Save at once what is due: the dock or the viewer is going, and the timer may have gone before."""
         if self._due is not None:
             autosave(*self._due)
             self._due = None
