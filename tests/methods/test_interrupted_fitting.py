@@ -11,7 +11,7 @@ import torch
 
 from napari_stainxfer.errors import TrainingError
 from napari_stainxfer.features import FeatureExtractor
-from napari_stainxfer.methods.fitting import _train
+from napari_stainxfer.methods.neural_fitting import _train
 from napari_stainxfer.training import StepEvent, Trainer, TrainingPatches, TrainingSettings, load_checkpoint
 
 

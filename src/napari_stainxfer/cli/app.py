@@ -22,6 +22,12 @@ app = typer.Typer(
 )
 
 
+_METHOD_HELP = (
+    "Trained on pairs: nst, nst-ad, nst-hrnet, nst-ad-hrnet. Measured on the tissue in seconds: "
+    "histogram, reinhard, ruifrok, nmf, macenko, vahadane."
+)
+
+
 @app.command()
 def info(
     slide: Annotated[Path, typer.Argument(help="The slide.")],
@@ -56,7 +62,7 @@ def pair(
     as_json: options.AsJson = False,
 ) -> None:
     """Suggest patch pairs and write them as GeoJSON, to be corrected in QuPath or napari."""
-    from napari_stainxfer.methods.fitting import as_slides
+    from napari_stainxfer.methods.sides import as_slides
     from napari_stainxfer.pairing import save_pairs, suggest_pairs
 
     references = as_slides(reference, reference_mpp, "--reference-mpp")
@@ -83,7 +89,7 @@ def train(
     reference: options.Reference,
     source: options.Source,
     output: Annotated[Path, typer.Option("-o", "--output", help="Model file to write (.safetensors).")],
-    method: Annotated[str, typer.Option(help="nst, nst-ad, nst-hrnet or nst-ad-hrnet.")] = "nst-ad-hrnet",
+    method: Annotated[str, typer.Option(help=_METHOD_HELP)] = "nst-ad-hrnet",
     preset: Annotated[
         Literal["quick", "paper"], typer.Option(help="quick: a laptop; paper: a GPU.")
     ] = "quick",

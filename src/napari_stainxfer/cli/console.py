@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from napari_stainxfer.applying import ExportProgress
-from napari_stainxfer.training import DoneEvent, EpochEvent, Event, NoticeEvent, StepEvent
+from napari_stainxfer.training import DoneEvent, EpochEvent, Event, MeasureEvent, NoticeEvent, StepEvent
 
 terminal = Console(stderr=True, highlight=False)
 """Progress and messages go to standard error, so that standard output holds results alone."""
@@ -51,6 +51,8 @@ class Bar:
         if isinstance(event, StepEvent):
             note = f"loss {event.losses['generator']:.3f}, {_left(event.seconds_left)}"
             self._progress.update(self._task, completed=event.step / event.total_steps, note=note)
+        elif isinstance(event, MeasureEvent):
+            self._progress.update(self._task, completed=event.done / event.total, note=event.slide)
         elif isinstance(event, NoticeEvent):
             say(event.message)
         elif isinstance(event, DoneEvent):

@@ -15,9 +15,11 @@ _REACH_PX = 4
 HALO_PX = 2 * _REACH_PX
 """How far from a pixel :func:`stained` looks."""
 
-# In optical density: scanner noise and JPEG on clean glass stay below the first, the palest eosin that
-# a person would call stained is above the second.
-_CLEAN, _STAINED = 0.03, 0.08
+_CLEAN = 0.03
+"""In optical density: scanner noise and JPEG on clean glass stay below it."""
+
+STAINED = 0.08
+"""In optical density: the palest eosin that a person would call stained is above it."""
 
 
 def slide_glass(slide: Slide) -> Glass:
@@ -48,5 +50,5 @@ def stained(image: Tensor, glass: Glass) -> Tensor:
     density = -((image + 1 / 255) / (white + 1 / 255)).log10().amin(dim=1, keepdim=True)
     side = 2 * _REACH_PX + 1
     densest = F.max_pool2d(density, side, stride=1, padding=_REACH_PX)
-    ramp = ((densest - _CLEAN) / (_STAINED - _CLEAN)).clamp(0, 1)
+    ramp = ((densest - _CLEAN) / (STAINED - _CLEAN)).clamp(0, 1)
     return F.avg_pool2d(ramp, side, stride=1, padding=_REACH_PX, count_include_pad=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import safetensors
@@ -30,16 +30,30 @@ TILE_PX = 512
 
 
 class MethodRecord(NamedTuple):
-    """Where a method lives; imported only when it is needed."""
+    """Where a method lives, imported only when it is needed, and what fits it.
+
+    ``fitted_on`` is ``pairs`` for a training on pairs of patches, and ``tissue`` for measuring the tissue
+    of each side by itself.
+    """
 
     name: str
     module: str
     attribute: str
+    fitted_on: Literal["pairs", "tissue"]
 
+
+_TRAINED = ("nst", "nst-ad", "nst-hrnet", "nst-ad-hrnet")
+_MEASURED = ("histogram", "reinhard", "ruifrok", "nmf", "macenko", "vahadane")
 
 METHODS: dict[str, MethodRecord] = {
-    name: MethodRecord(name, "napari_stainxfer.methods.neural", "NeuralStyle")
-    for name in ("nst", "nst-ad", "nst-hrnet", "nst-ad-hrnet")
+    **{
+        name: MethodRecord(name, "napari_stainxfer.methods.neural", "NeuralStyle", "pairs")
+        for name in _TRAINED
+    },
+    **{
+        name: MethodRecord(name, "napari_stainxfer.methods.pixelwise", "PixelwiseMethod", "tissue")
+        for name in _MEASURED
+    },
 }
 
 

@@ -2,7 +2,14 @@
 
 from napari_stainxfer.training.checkpoint import checkpoint_settings, load_checkpoint, save_checkpoint
 from napari_stainxfer.training.devices import autocast, resolve_device
-from napari_stainxfer.training.events import DoneEvent, EpochEvent, Event, NoticeEvent, StepEvent
+from napari_stainxfer.training.events import (
+    DoneEvent,
+    EpochEvent,
+    Event,
+    MeasureEvent,
+    NoticeEvent,
+    StepEvent,
+)
 from napari_stainxfer.training.patches import TrainingPatches
 from napari_stainxfer.training.settings import PRESETS, RECIPES, Recipe, TrainingSettings
 from napari_stainxfer.training.trainer import Trainer
@@ -13,6 +20,7 @@ __all__ = [
     "DoneEvent",
     "EpochEvent",
     "Event",
+    "MeasureEvent",
     "NoticeEvent",
     "Recipe",
     "StepEvent",

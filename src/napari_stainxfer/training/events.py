@@ -37,11 +37,20 @@ class NoticeEvent:
 
 
 @dataclass(frozen=True)
+class MeasureEvent:
+    """A part of a slide has been measured, for a method that is not trained."""
+
+    done: int
+    total: int
+    slide: str
+
+
+@dataclass(frozen=True)
 class DoneEvent:
-    """Training is complete and batch norm is settled."""
+    """The method is fitted; ``steps`` are those of a training, or parts of slides that were measured."""
 
     steps: int
     seconds: float
 
 
-Event = StepEvent | EpochEvent | NoticeEvent | DoneEvent
+Event = StepEvent | EpochEvent | MeasureEvent | NoticeEvent | DoneEvent
