@@ -9,6 +9,9 @@ commonest stain. Both sets must show alike tissue in alike shares.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
@@ -36,13 +39,10 @@ class ColourMap:
     """
 
     def __init__(self, source: Colours, reference: Colours) -> None:
-        colours, goal = _sample(source), _sample(reference)
         nodes = np.stack(np.meshgrid(*[np.linspace(0, 1, _NODES)] * 3, indexing="ij"), axis=-1)
         table = rgb2lab(nodes).reshape(-1, 3)
-        rotations = Rotation.random(_TURNS - 1, random_state=0).as_matrix()
-        for axes in (np.eye(3), *rotations):
-            found, wanted = (np.quantile(side @ axes, _QUANTILES, axis=0).T for side in (colours, goal))
-            colours, table = (_match(some, axes, found, wanted) for some in (colours, table))
+        for turn in _turns(_sample(source), _sample(reference)):
+            table = _match(table, turn)
         self._table: Colours = lab2rgb(table.reshape(nodes.shape)).clip(0, 1)
 
     def __call__(self, image: Colours) -> Colours:
@@ -53,10 +53,36 @@ class ColourMap:
         return mapped
 
 
-def _match(colours: Colours, axes: Colours, found: Colours, wanted: Colours) -> Colours:
-    turned = (colours @ axes).T
-    matched = [np.interp(*channel) for channel in zip(turned, found, wanted, strict=True)]
-    back: Colours = np.stack(matched, axis=1) @ axes.T
+def match_colours(source: Colours, reference: Colours) -> tuple[Colours, Colours]:
+    """Some colours of ``source``, evenly sampled, and what the map makes of them: (N, 3) each, in [0, 1]."""
+    given = matched = _sample(source)
+    for turn in _turns(given, _sample(reference)):
+        matched = _match(matched, turn)
+    return lab2rgb(given).clip(0, 1), lab2rgb(matched).clip(0, 1)
+
+
+class _Turn(NamedTuple):
+    """Axes, and the quantiles found along them and wanted."""
+
+    axes: Colours
+    found: Colours
+    wanted: Colours
+
+
+def _turns(colours: Colours, goal: Colours) -> Iterator[_Turn]:
+    """The steps that bring ``colours`` to ``goal``, both in Lab."""
+    rotations = Rotation.random(_TURNS - 1, random_state=0).as_matrix()
+    for axes in (np.eye(3), *rotations):
+        found, wanted = (np.quantile(side @ axes, _QUANTILES, axis=0).T for side in (colours, goal))
+        turn = _Turn(axes, found, wanted)
+        colours = _match(colours, turn)
+        yield turn
+
+
+def _match(colours: Colours, turn: _Turn) -> Colours:
+    turned = (colours @ turn.axes).T
+    matched = [np.interp(*channel) for channel in zip(turned, turn.found, turn.wanted, strict=True)]
+    back: Colours = np.stack(matched, axis=1) @ turn.axes.T
     return back
 
 

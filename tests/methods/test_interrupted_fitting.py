@@ -74,7 +74,7 @@ def test_a_divergence_leaves_the_checkpoint_before_it(make: Callable[[], Trainer
     trainer = make()
     stream = _train(trainer, tmp_path / "kept")
     next(event for event in stream if isinstance(event, StepEvent) and event.step == 3)
-    trainer.generator.residual.weight.data.fill_(float("nan"))
+    trainer.generator.network.residual.weight.data.fill_(float("nan"))
     with pytest.raises(TrainingError, match="diverged at step 4"):
         list(stream)
     assert_goes_on_as_if_never_stopped(make, tmp_path / "kept", 2)

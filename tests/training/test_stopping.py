@@ -201,7 +201,7 @@ class TestWrongCheckpoint:
         size = int.from_bytes(path.read_bytes()[:8], "little")
         about = json.loads(path.read_bytes()[8 : 8 + size])["__metadata__"]
         tensors = load_file(path)
-        tensors.pop("generator/residual.weight")
+        tensors.pop("generator/network.residual.weight")
         save_file(tensors, path, metadata=about)
         with pytest.raises(TrainingError, match="damaged or of another version; train without --resume"):
             load_checkpoint(make(), path)
@@ -222,11 +222,10 @@ class TestDivergence:
             list(trainer.run())
         after = everything(trainer)
         for name, value in before.items():
-            if name.startswith("generator.") and "running" not in name:
+            if name.startswith("generator.network.") and "running" not in name:
                 assert torch.equal(after[name], value), name
-        assert torch.equal(trainer.generator.eval()(trainer.batches.source), trainer.batches.source), (
-            "still the identity"
-        )
+        source = trainer.batches.source
+        assert torch.equal(trainer.generator.eval()(source), trainer.start(source)), "adds nothing yet"
 
     def test_a_late_one_falls_back_on_the_last_good_epoch(
         self, make: Make, monkeypatch: pytest.MonkeyPatch
@@ -236,7 +235,7 @@ class TestDivergence:
             if isinstance(event, EpochEvent):
                 starts.append(everything(trainer))
             if isinstance(event, StepEvent) and event.step == 4:
-                trainer.generator.residual.weight.data.fill_(float("nan"))
+                trainer.generator.network.residual.weight.data.fill_(float("nan"))
                 break
         with pytest.raises(TrainingError, match="diverged at step 5"):
             list(run)
@@ -252,7 +251,7 @@ class TestDivergence:
         run = trainer.run()
         for event in run:
             if isinstance(event, StepEvent) and event.step == event.total_steps:
-                trainer.generator.residual.weight.data.fill_(float("inf"))
+                trainer.generator.network.residual.weight.data.fill_(float("inf"))
                 break
         with pytest.raises(TrainingError, match="diverged at step 9"):
             list(run)
@@ -324,7 +323,7 @@ class TestOutOfMemory:
         whole, parted = (make(batch_size=4, settle_after=0, augment=augment) for _ in range(2))
         for trainer in (whole, parted):
             torch.manual_seed(0)
-            nn.init.normal_(trainer.generator.residual.weight, 0, 0.1)
+            nn.init.normal_(trainer.generator.network.residual.weight, 0, 0.1)
             for norm in batch_norms(trainer.generator):
                 norm.eval()
         small_memory(parted, most)
@@ -385,7 +384,7 @@ class TestBatchNormAtTheEnd:
         assert largest < 0.02
 
     def test_they_do_not_before_the_end(self, make: Make) -> None:
-        trainer = make(epochs=6)
+        trainer = make(epochs=6, start="input")
         run_until(trainer, 17)
         mean, _ = grey_levels_apart(trainer)
         assert mean > 1

@@ -111,7 +111,7 @@ class TestTargets:
         }
         for pair in range(5):
             index = torch.tensor([pair])
-            features = tiny_extractor(maker.goals.images[index])
+            features = tiny_extractor(trainer.start(trainer.batches.source[index]))
             for layer, content in kept.take(index).content.items():
                 assert torch.allclose(content, features[layer], atol=1e-5)
             features = tiny_extractor(trainer.batches.reference[index])
@@ -152,8 +152,9 @@ class TestTargets:
     def test_the_papers_losses_alone_measure_no_colour_map(
         self, make: Make, augment: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("napari_stainxfer.training.targets.colour_goals", None)  # calling it would fail
-        trainer = make(augment=augment, colour_weight=0, content_on="source")
+        for measure in ("targets.colour_goals", "trainer.measure_start"):  # calling either would fail
+            monkeypatch.setattr(f"napari_stainxfer.training.{measure}", None)
+        trainer = make(augment=augment, colour_weight=0, start="input")
         list(trainer.run())
         assert "colour" not in trainer.history[-1]
 
@@ -234,17 +235,14 @@ class TestAlternation:
             assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-6)
 
         features = trainer.extractor(output)
-        loss = (
-            eq.generator_loss(
-                eq.adversarial_loss(trainer.discriminator(output)),  # the one that has just moved
-                eq.content_loss(targets.content["shallow"], features["shallow"]),
-                eq.style_loss(targets.grams, features),
-                adversarial_weight=trainer.settings.adversarial_weight,
-                content_weight=trainer.settings.content_weight,
-                style_weight=trainer.settings.style_weight,
-            )
-            + trainer.settings.colour_weight * eq.colour_loss(*targets.goals[1:], pooled(output))
-        )
+        loss = eq.generator_loss(
+            eq.adversarial_loss(trainer.discriminator(output)),  # the one that has just moved
+            eq.content_loss(targets.content["shallow"], features["shallow"]),
+            eq.style_loss(targets.grams, features),
+            adversarial_weight=trainer.settings.adversarial_weight,
+            content_weight=trainer.settings.content_weight,
+            style_weight=trainer.settings.style_weight,
+        ) + trainer.settings.colour_weight * eq.colour_loss(*targets.goals, pooled(output))
         expected = torch.autograd.grad(loss, list(generator.parameters()))
         for parameter, gradient in zip(trainer.generator.parameters(), expected, strict=True):
             assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-5)
@@ -285,7 +283,7 @@ class TestAlternation:
         assert same(before, state(trainer.discriminator))
 
     def test_the_discriminator_learns_to_tell(self, make: Make) -> None:
-        trainer = make(epochs=12, discriminator_lr=1e-2, generator_lr=1e-9, anneal=False)
+        trainer = make(epochs=12, discriminator_lr=1e-2, generator_lr=1e-9, anneal=False, start="input")
         list(trainer.run())
         assert trainer.history[-1]["discriminator"] < 0.5 * trainer.history[0]["discriminator"]
 
@@ -316,7 +314,7 @@ class TestRates:
         assert (paper.epochs, paper.batch_size, paper.extractor) == (50, 4, "vgg19")
         assert (paper.generator_lr, paper.discriminator_lr, paper.anneal) == (1e-3, 1e-5, False)
         assert paper.colour_weight == paper.shared_style == 0
-        assert paper.content_on == "source"
+        assert paper.start == "input"
         assert TrainingSettings.preset("quick", epochs=3, seed=None) == TrainingSettings(epochs=3)
 
     @pytest.mark.parametrize("wrong", [{"epochs": 0}, {"generator_lr": 0}, {"method": "gan"}, {"lr": 1}])

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from napari_stainxfer.models import fold_batch_norm, make_generator
+from napari_stainxfer.models import StartedGenerator, fold_batch_norm, make_generator
 from napari_stainxfer.training import Trainer, autocast, resolve_device
 
 
@@ -27,6 +27,7 @@ class NeuralStyle:
     def __init__(self, generator: nn.Module, *, name: str, width: int | None) -> None:
         self._weights = {key: value.detach().cpu().clone() for key, value in generator.state_dict().items()}
         self._name, self._width = name, width
+        self._started = isinstance(generator, StartedGenerator)
         self._network = fold_batch_norm(copy.deepcopy(generator)).requires_grad_(False)
         self._device = next(generator.parameters()).device
         self.halo_px: int = generator.reach_px  # type: ignore[assignment]
@@ -41,7 +42,9 @@ class NeuralStyle:
     @classmethod
     def from_state(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> NeuralStyle:
         """Build again what :meth:`state` gave."""
-        generator = make_generator(settings["generator"], width=settings["width"])
+        generator = make_generator(
+            settings["generator"], width=settings["width"], started=settings["started"]
+        )
         generator.load_state_dict(dict(tensors))
         return cls(generator, name=settings["generator"], width=settings["width"])
 
@@ -52,7 +55,7 @@ class NeuralStyle:
 
     def state(self) -> tuple[Mapping[str, Tensor], Mapping[str, Any]]:
         """See :class:`StainMethod`."""
-        return self._weights, {"generator": self._name, "width": self._width}
+        return self._weights, {"generator": self._name, "width": self._width, "started": self._started}
 
     def to(self, device: str) -> NeuralStyle:
         """See :class:`StainMethod`."""

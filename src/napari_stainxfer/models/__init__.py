@@ -10,6 +10,7 @@ from napari_stainxfer.models.batch_norm import (
     restate_batch_norm,
     settle_batch_norm,
 )
+from napari_stainxfer.models.density_map import DensityMap, StartedGenerator, optical_density
 from napari_stainxfer.models.hrnet import HRNetGenerator
 from napari_stainxfer.models.johnson import JohnsonGenerator
 from napari_stainxfer.models.patchgan import PatchDiscriminator
@@ -20,8 +21,17 @@ GENERATORS: dict[str, type[HRNetGenerator] | type[JohnsonGenerator]] = {
 }
 
 
-def make_generator(name: str, *, width: int | None = None) -> nn.Module:
+def make_generator(name: str, *, width: int | None = None, started: bool = False) -> nn.Module:
     """Make an untrained generator, of its own default width if none is given.
+
+    Parameters
+    ----------
+    name
+        A key of ``GENERATORS``.
+    width
+        Feature maps at full resolution.
+    started
+        Whether it is to start from a map of densities, see :class:`StartedGenerator`.
 
     Raises
     ------
@@ -30,17 +40,21 @@ def make_generator(name: str, *, width: int | None = None) -> nn.Module:
     """
     if name not in GENERATORS:
         raise KeyError(f"no generator is called {name!r}; there are {', '.join(GENERATORS)}")
-    return GENERATORS[name]() if width is None else GENERATORS[name](width=width)
+    network = GENERATORS[name]() if width is None else GENERATORS[name](width=width)
+    return StartedGenerator(network) if started else network
 
 
 __all__ = [
     "GENERATORS",
+    "DensityMap",
     "HRNetGenerator",
     "JohnsonGenerator",
     "PatchDiscriminator",
+    "StartedGenerator",
     "batch_norms",
     "fold_batch_norm",
     "make_generator",
+    "optical_density",
     "restate_batch_norm",
     "settle_batch_norm",
 ]

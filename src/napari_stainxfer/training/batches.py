@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -50,6 +50,8 @@ class Batches:
         The frozen network, on ``device``.
     device
         Where the squares are kept.
+    start
+        Makes of the source squares what the generator is shown; they stay as they are without it.
 
     Attributes
     ----------
@@ -65,8 +67,10 @@ class Batches:
         settings: TrainingSettings,
         extractor: FeatureExtractor,
         device: torch.device,
+        *,
+        start: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        self._settings, self._extractor = settings, extractor
+        self._settings, self._extractor, self._start = settings, extractor, start
         squares = patches.cut(settings.square_px)
         self.source, self.reference = (
             to_tensor(side, device) for side in (squares.source, squares.reference)
@@ -93,11 +97,10 @@ class Batches:
         if self._targets is None:
             self._targets = TargetMaker(
                 self._extractor,
-                self.source,
+                self._shown(self.source),
                 self.reference,
                 shared_style=self._settings.shared_style,
-                content_on=self._settings.content_on,
-                with_goals=self._settings.needs_goals,
+                with_goals=self._settings.colour_weight > 0,
                 batch_size=len(batch.index),
             )
         if not self._settings.augment:
@@ -105,7 +108,7 @@ class Batches:
         goals = self._targets.goals
         if goals is not None:
             goals = ColourGoals(*(self._turned(side, batch.turn) for side in goals.take(batch.index)))
-        return self._targets.of_images(batch.source, batch.reference, goals)
+        return self._targets.of_images(self._shown(batch.source), batch.reference, goals)
 
     def squares(self, epoch: int, position: int) -> Tensor:
         """Which squares a step sees: one of each of its pairs, the next one in the next epoch."""
@@ -119,6 +122,10 @@ class Batches:
     def forget_targets(self) -> None:
         """Free what was computed once; it is made anew when it is needed."""
         self._targets = None
+
+    @torch.no_grad()
+    def _shown(self, source: Tensor) -> Tensor:
+        return source if self._start is None else self._start(source)
 
     def _turned(self, images: Tensor, turn: tuple[int, int]) -> Tensor:
         return turned(images, random_stream(self._settings.seed, *turn))

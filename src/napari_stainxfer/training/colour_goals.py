@@ -29,8 +29,6 @@ class ColourGoals(NamedTuple):
 
     Attributes
     ----------
-    images
-        The patches after the map, (N, 3, H, W): the right colours, the source's noise.
     colours
         What `pooled` outputs should look like, (N, 3, H / 2, W / 2).
     weights
@@ -40,7 +38,6 @@ class ColourGoals(NamedTuple):
         the phantom's red cells nearer still, and turned the epithelium of a real slide brown.
     """
 
-    images: Tensor
     colours: Tensor
     weights: Tensor
 
@@ -51,8 +48,8 @@ class ColourGoals(NamedTuple):
 
 def colour_goals(source: Tensor, reference: Tensor) -> ColourGoals:
     """Measure the goals on all pairs, (N, 3, H, W) in [0, 1] on both sides."""
-    colours = _to_array(pooled(source))
-    colour_map = ColourMap(colours, _to_array(pooled(reference)))
+    colours = to_array(pooled(source))
+    colour_map = ColourMap(colours, to_array(pooled(reference)))
     goals = colour_map(colours)
     # One number a cube: rows would be sorted with the interpreter locked, and hold a window up meanwhile.
     cubes = np.floor(rgb2lab(goals).reshape(-1, 3) / _BIN_LAB).astype(np.int64) @ (1, 1 << 20, 1 << 40)
@@ -60,8 +57,7 @@ def colour_goals(source: Tensor, reference: Tensor) -> ColourGoals:
     weights = (counts / counts.sum())[which.reshape(-1)] ** -_EVENNESS
     weights = np.minimum(weights, _MOST * weights.mean())
     weights = (weights / weights.mean()).reshape(*goals.shape[:3], 1)
-    images = np.stack([colour_map(image) for image in _to_array(source)])
-    return ColourGoals(*(_to_tensor(side, source.device) for side in (images, goals, weights)))
+    return ColourGoals(*(_to_tensor(side, source.device) for side in (goals, weights)))
 
 
 def pooled(images: Tensor) -> Tensor:
@@ -73,7 +69,8 @@ def pooled(images: Tensor) -> Tensor:
     return F.avg_pool2d(images.float(), _POOLED_PX)
 
 
-def _to_array(images: Tensor) -> NDArray[np.float64]:
+def to_array(images: Tensor) -> NDArray[np.float64]:
+    """(N, 3, H, W) on any device to (N, H, W, 3)."""
     array: NDArray[np.float64] = images.permute(0, 2, 3, 1).cpu().double().numpy()
     return array
 

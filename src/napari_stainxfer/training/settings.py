@@ -60,8 +60,9 @@ class TrainingSettings(BaseModel):
     )
     scale: Scale = Field("relative", description="Content and style as printed, or relative to the input.")
     adversarial_form: Form = Field("non-saturating", description="Form of equations 5 and 6.")
-    content_on: Literal["source", "goal"] = Field(
-        "goal", description="Whether content is the source patch's as it is, or in its goal colours."
+    start: Literal["input", "density"] = Field(
+        "density",
+        description="What the generator is shown and adds to: the patch, or a linear map of its densities.",
     )
     settle_after: float = Field(
         0.5, ge=0, le=1, description="Share of the training after which batch norm is settled and frozen."
@@ -79,11 +80,6 @@ class TrainingSettings(BaseModel):
     def recipe(self) -> Recipe:
         """Generator and use of the discriminator."""
         return RECIPES[self.method]
-
-    @property
-    def needs_goals(self) -> bool:
-        """Whether training uses a colour map of all pairs."""
-        return self.colour_weight > 0 or self.content_on == "goal"
 
     @classmethod
     def preset(cls, name: str, **changes: object) -> TrainingSettings:
@@ -107,7 +103,7 @@ PRESETS: dict[str, dict[str, object]] = {
         "anneal": False,
         "colour_weight": 0.0,
         "shared_style": 0.0,
-        "content_on": "source",
+        "start": "input",
         "settle_after": 1.0,
         "discriminator_width": 32,
     },

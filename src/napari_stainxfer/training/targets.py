@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -20,7 +19,7 @@ class Targets:
     Attributes
     ----------
     content
-        Feature maps (N, C, h, w) of the source patches, or of their `ColourGoals.images`, by content layer.
+        Feature maps (N, C, h, w) of the source patches by content layer.
     grams
         Gram matrices (N, C, C) wanted of the transformed patches by style layer.
     goals
@@ -48,13 +47,11 @@ class TargetMaker:
     extractor
         The frozen network.
     source, reference
-        All pairs, (N, 3, H, W) in [0, 1].
+        All pairs, (N, 3, H, W) in [0, 1]; the source as the generator is shown it.
     shared_style
         Share of the mean Gram matrices of all reference patches in each pair's, 0 to 1.
-    content_on
-        Whether content is that of the ``"source"`` patches or of these in their ``"goal"`` colours.
     with_goals
-        Whether to measure the colour goals, which takes seconds; ``content_on="goal"`` needs them.
+        Whether to measure the colour goals, which takes seconds.
     batch_size
         Patches at a time, so that memory stays flat.
 
@@ -71,12 +68,11 @@ class TargetMaker:
         reference: Tensor,
         *,
         shared_style: float = 0.0,
-        content_on: Literal["source", "goal"] = "source",
         with_goals: bool = True,
         batch_size: int = 4,
     ) -> None:
         self._extractor, self._batch_size = extractor, batch_size
-        self._shared_style, self._content_on = shared_style, content_on
+        self._shared_style = shared_style
         self._source, self._grams = source, self._grams_of(reference)
         self._mean_grams = {layer: gram.mean(dim=0) for layer, gram in self._grams.items()}
         self.goals = colour_goals(source, reference) if with_goals else None
@@ -102,9 +98,6 @@ class TargetMaker:
 
     @torch.no_grad()
     def _targets(self, source: Tensor, grams: dict[str, Tensor], goals: ColourGoals | None) -> Targets:
-        if self._content_on == "goal":
-            assert goals is not None
-            source = goals.images
         content = [
             self._extractor(some, self._extractor.content_layers)
             for some in torch.split(source, self._batch_size)

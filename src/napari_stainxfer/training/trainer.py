@@ -15,12 +15,14 @@ from napari_stainxfer.errors import TrainingError
 from napari_stainxfer.features import FeatureExtractor, make_extractor
 from napari_stainxfer.models import (
     PatchDiscriminator,
+    StartedGenerator,
     batch_norms,
     make_generator,
     restate_batch_norm,
     settle_batch_norm,
 )
 from napari_stainxfer.training.batches import Batches
+from napari_stainxfer.training.density_start import measure_start
 from napari_stainxfer.training.devices import autocast, is_out_of_memory, resolve_device
 from napari_stainxfer.training.events import DoneEvent, EpochEvent, Event, NoticeEvent, StepEvent
 from napari_stainxfer.training.objective import Objective
@@ -63,13 +65,18 @@ class Trainer:
     ) -> None:
         self.settings, self.device = settings, resolve_device(device)
         self.extractor = (extractor or make_extractor(settings.extractor)).to(self.device)
-        self.batches = Batches(patches, settings, self.extractor, self.device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            self.generator = make_generator(settings.recipe.generator, width=settings.generator_width)
+            self.generator = make_generator(
+                settings.recipe.generator,
+                width=settings.generator_width,
+                started=settings.start == "density",
+            )
             self.discriminator = PatchDiscriminator(width=settings.discriminator_width)
         for network in (self.generator, self.discriminator):
             network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.start = self.generator.start if isinstance(self.generator, StartedGenerator) else None
+        self.batches = Batches(patches, settings, self.extractor, self.device, start=self.start)
         self._objective = Objective(settings, self.extractor, self.discriminator)
         self.generator_optimiser = torch.optim.Adam(self.generator.parameters(), lr=settings.generator_lr)
         self.discriminator_optimiser = torch.optim.Adam(
@@ -105,6 +112,8 @@ class Trainer:
             patch fits into the device's memory.
         """
         started, first_step = time.perf_counter(), self.step
+        if self.start is not None and self.step == 0:
+            measure_start(self.start, self.batches.source, self.batches.reference)
         while self.step < self.total_steps:
             if self.step == self._settle_step:
                 self._settle()

@@ -1,0 +1,65 @@
+"""The linear map of optical densities that a training starts from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from napari_stainxfer.models import DensityMap, StartedGenerator, make_generator, optical_density
+from napari_stainxfer.training.density_start import measure_start
+
+HAEMATOXYLIN, EOSIN = (0.65, 0.70, 0.29), (0.07, 0.99, 0.11)
+FADED, ORANGE = (0.60, 0.65, 0.46), (0.10, 0.80, 0.59)
+
+
+def rendered(vectors: tuple[tuple[float, ...], ...], strength: float, seed: int) -> Tensor:
+    """A picture (1, 3, 128, 128) of two stains on tissue that differs with the seed."""
+    random = np.random.default_rng(seed)
+    amounts = random.gamma(2, 0.5, (64 * 64, 2)) * (random.random((64 * 64, 2)) < (0.3, 0.8))
+    light = np.exp(-strength * amounts @ np.array(vectors)).reshape(1, 64, 64, 3)
+    return torch.from_numpy(light).float().permute(0, 3, 1, 2).repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
+def test_stains_of_one_lab_become_those_of_the_other() -> None:
+    source, reference = rendered((FADED, ORANGE), 0.7, 0), rendered((HAEMATOXYLIN, EOSIN), 1.0, 1)
+    same_tissue = rendered((HAEMATOXYLIN, EOSIN), 1.0, 0)
+    start = DensityMap()
+    measure_start(start, source, reference)
+    before, after = ((image - same_tissue).abs().mean() for image in (source, start(source)))
+    assert after < 0.25 * before
+    measured = start.matrix.clone()
+    measure_start(start, source, reference)
+    assert torch.equal(start.matrix, measured)
+
+
+def test_one_single_colour_and_alike_sides_are_no_trouble() -> None:
+    image = rendered((HAEMATOXYLIN, EOSIN), 1.0, 0)
+    for source, reference in (
+        (image, image),
+        (torch.full_like(image, 0.5), image),
+        (image, torch.full_like(image, 0.5)),
+        (torch.zeros_like(image), torch.ones_like(image)),
+    ):
+        start = DensityMap()
+        measure_start(start, source, reference)
+        output = start(image)
+        assert output.isfinite().all()
+        assert output.min() >= 0
+        assert output.max() <= 1
+    start = DensityMap()
+    measure_start(start, image, image)
+    torch.testing.assert_close(start(image), image, atol=2e-3, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["hrnet", "johnson"])
+def test_a_generator_is_shown_what_the_map_made(name: str) -> None:
+    generator = make_generator(name, width=4, started=True).eval()
+    assert isinstance(generator, StartedGenerator)
+    image = torch.rand(1, 3, 64, 64) * 0.8 + 0.1
+    torch.testing.assert_close(generator.start(image), image)  # not measured yet
+    nn.init.constant_(generator.start.offset, 0.3)
+    torch.testing.assert_close(optical_density(generator.start(image)), optical_density(image) + 0.3)
+    assert torch.equal(generator(image), generator.network(generator.start(image)))
+    assert not [part for part, _ in generator.named_parameters() if part.startswith("start")]
