@@ -162,8 +162,7 @@ class PreviewDock(Dock):
         self.live.show(entry, self._previews[entry, model])
 
     def _on_shown(self) -> None:
-        if self.live.layer is not None and self._side is None:
-            self.live.layer.visible = self.toggle.isChecked()
+        self._switch()
         self._update()
 
     def _update(self) -> None:
@@ -187,8 +186,9 @@ class PreviewDock(Dock):
     # How it is compared
 
     def _switch(self) -> None:
-        if self.live.layer is not None and self._side is None:
-            self.live.layer.visible = self.toggle.isChecked()
+        layer, visible = self.live.layer, self.toggle.isChecked()
+        if layer is not None and self._side is None and layer.visible != visible:
+            layer.visible = visible  # napari slices the layer again, whatever it was
 
     def _set_side(self) -> None:
         if not self.side_button.isChecked():
