@@ -47,7 +47,7 @@ class PreviewDock(Dock):
         self.listen(self.session.slides_changed, self._on_slides)
         self.listen(self.session.models_changed, self._on_models)
         self.listen(self.session.closing, self._on_closing)
-        self.listen(self.session.viewer.layers.events.removed, self._on_layer_removed)
+        self.listen(self.session.layer_removed, self._on_layer_removed)
         self.session.viewer.bind_key(KEY, lambda _: self.toggle.click(), overwrite=True)
         self._on_slides()
         self._on_models()
@@ -177,8 +177,8 @@ class PreviewDock(Dock):
         self.progress.setText(f"Computing {pending} tiles in view…" if pending else "The view is complete.")
         self._numbers_timer.start()
 
-    def _on_layer_removed(self, event: Any) -> None:
-        if event.value is self.live.layer:
+    def _on_layer_removed(self, layer: Any) -> None:
+        if layer is self.live.layer:
             self._end_comparisons()
             self.live.forget_layer()
             self._update()
