@@ -40,8 +40,6 @@ class LivePreview(QObject):
         What is shown, or None.
     layer
         The layer over the slide's, or None while there is nothing to show.
-    mirrors
-        Other layers, in other canvases, that show the same.
     """
 
     progressed = Signal(int)
@@ -54,7 +52,6 @@ class LivePreview(QObject):
         self.entry: SlideEntry | None = None
         self.preview: Preview | None = None
         self.layer: Any = None
-        self.mirrors: list[Any] = []
         self._task: Task | None = None
         self._on_screen: Preview | None = None
         self._coming: Any = None  # a layer that is made and not yet in the viewer
@@ -62,6 +59,8 @@ class LivePreview(QObject):
         self._showing = _timer(self, _SHOW_MS, self._refresh)
         # napari makes a layer and its controls in the GUI thread: one after the other.
         self._inserting = _timer(self, _DRAW_MS, self._insert_layer)
+        self._settling = _timer(self, _DRAW_MS, self._settle)
+        self._selected_before: Any = None
 
     def show(self, entry: SlideEntry, preview: Preview) -> None:
         """Show this one; what was shown stays until there is something to see of it."""
@@ -80,7 +79,7 @@ class LivePreview(QObject):
 
     def clear(self) -> None:
         """Stop, and take the layer away."""
-        for timer in (self._looking, self._showing, self._inserting):
+        for timer in (self._looking, self._showing, self._inserting, self._settling):
             timer.stop()
         if self._task is not None:
             self._task.cancel()
@@ -141,11 +140,9 @@ class LivePreview(QObject):
             self._make_layer(preview)
             return
         if self._on_screen is not preview:
-            for layer in (self.layer, *self.mirrors):
-                layer.data = list(preview.levels)
+            self.layer.data = list(preview.levels)
         else:
-            for layer in (self.layer, *self.mirrors):
-                layer.refresh(thumbnail=False, highlight=False, extent=False)
+            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
         if self._on_screen is not preview:
             self._on_screen = preview
             self.shown.emit()
@@ -166,12 +163,11 @@ class LivePreview(QObject):
         self.layer = layer
         with _without_selecting(layers):
             layers.insert(layers.index(self.entry.layer) + 1, layer)
-        QTimer.singleShot(_DRAW_MS, self, partial(self._after_insert, active))
+        self._selected_before = active
+        self._settling.start()
 
-    def _after_insert(self, active: Any) -> None:
-        layers = self._session.viewer.layers
-        if self.layer is None:
-            return
+    def _settle(self) -> None:
+        layers, (active, self._selected_before) = self._session.viewer.layers, (self._selected_before, None)
         # Select again what was selected, unless the user has chosen something else since.
         if layers.selection.active is self.layer and (active is None or active in layers):
             layers.selection.active = active

@@ -193,16 +193,17 @@ class PreviewDock(Dock):
     def _set_side(self) -> None:
         if not self.side_button.isChecked():
             self._close_side()
-        elif self.live.layer is not None and self.live.preview is not None:
+        elif self.live.layer is not None and self.live.entry is not None:
             self.curtain_button.setChecked(False)
             self._set_curtain()
-            self._side = SideView(self.session.viewer, self, self._end_comparisons)
-            self.live.mirrors = [self._side.show(self.live.preview.levels, self.live.options())]
-            self.live.layer.visible = False
+            self.toggle.setChecked(True)
+            self._switch()
+            self._side = SideView(self.session.viewer, self._end_comparisons)
+            before = self.live.entry.layer
+            self._side.show(before.data, {**self.live.options(), "name": before.name})
             self.toggle.setEnabled(False)
 
     def _close_side(self) -> None:
-        self.live.mirrors = []
         if self._side is not None:
             side, self._side = self._side, None
             side.close()

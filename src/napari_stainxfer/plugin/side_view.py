@@ -6,34 +6,32 @@ from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow
 
 
 class SideView:
-    """Shows the after beside the before, in a canvas of its own with the same camera.
+    """Shows the before left of the after, in a canvas of its own with the same camera.
 
     Parameters
     ----------
     viewer
-        Whose canvas shows the before.
-    beside
-        The dock that it stands left of.
+        Whose canvas shows the after.
     on_closed
         Called when the user closes it.
     """
 
-    def __init__(self, viewer: Any, beside: QWidget, on_closed: Callable[[], None]) -> None:
+    def __init__(self, viewer: Any, on_closed: Callable[[], None]) -> None:
         from napari.components import ViewerModel
         from napari.qt import QtViewer
 
         self._viewer = viewer
         self._on_closed = on_closed
         self._busy = False
-        self.model = ViewerModel(title="after")
+        self.model = ViewerModel(title="before")
         self.canvas = QtViewer(self.model)
         self.canvas.setMinimumWidth(200)
-        self._dock = viewer.window.add_dock_widget(self.canvas, name="After", area="right")
-        _put_left_of(self._dock, beside)
+        self._dock = viewer.window.add_dock_widget(self.canvas, name="Before", area="left")
+        _put_beside_the_canvas(self._dock)
         self._cameras = [_camera(viewer), _camera(self.model)]
         for camera in self._cameras:
             camera.events.center.connect(self._follow)
@@ -77,20 +75,21 @@ class SideView:
             self._on_closed()
 
 
-def _put_left_of(dock: QDockWidget, widget: QWidget) -> None:
-    """Between the main canvas and the dock of a widget, half the canvas wide."""
-    window, parent = dock.window(), widget.parent()
-    while parent is not None and not isinstance(parent, QDockWidget):
-        parent = parent.parent()
-    if parent is None or not isinstance(window, QMainWindow) or widget.window() is not window:
+def _put_beside_the_canvas(dock: QDockWidget) -> None:
+    """Right of what else is on the left, half the canvas wide."""
+    window = dock.window()
+    if not isinstance(window, QMainWindow):
         return
-    room, width = window.centralWidget().width(), parent.width()
+    left, room = Qt.DockWidgetArea.LeftDockWidgetArea, window.centralWidget().width()
+    others = [
+        one
+        for one in window.findChildren(QDockWidget)
+        if one is not dock and one.isVisible() and window.dockWidgetArea(one) == left
+    ]
+    docks, widths = [*others[:1], dock], [*(one.width() for one in others[:1]), room // 2]
+    window.addDockWidget(left, dock, Qt.Orientation.Horizontal)
     # Qt places a new dock on the next round of its loop, and only then takes its size from us.
-    window.splitDockWidget(parent, dock, Qt.Orientation.Horizontal)
-    window.splitDockWidget(dock, parent, Qt.Orientation.Horizontal)
-    QTimer.singleShot(
-        0, lambda: window.resizeDocks([dock, parent], [room // 2, width], Qt.Orientation.Horizontal)
-    )
+    QTimer.singleShot(0, lambda: window.resizeDocks(docks, widths, Qt.Orientation.Horizontal))
 
 
 def _camera(viewer: Any) -> Any:
