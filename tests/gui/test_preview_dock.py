@@ -136,8 +136,11 @@ def test_side_by_side_moves_together(viewer: Any, person: Any, shown: Any, qtbot
     other = person.dock("Export")  # in front of nothing, or the canvas would find no room
     viewer.window._qt_window.tabifyDockWidget(other.parent(), shown.parent())
     shown.parent().raise_()
+    qtbot.wait(200)
+    width, canvas_width = shown.width(), person.canvas().width()
     person.click(shown.side_button)
     qtbot.wait(500)
+    assert abs(shown.width() - width) < 20
     side = shown._side.model
     canvas, before = person.canvas(), shown._side.canvas
     assert before.isVisible()
@@ -156,16 +159,16 @@ def test_side_by_side_moves_together(viewer: Any, person: Any, shown: Any, qtbot
     person.shoot(shots / "preview_side.png")
     left = before.screenshot(flash=False)[..., :3].astype(int)
     right = picture(viewer)
-    height, width = (min(one, other) // 2 for one, other in zip(left.shape[:2], right.shape[:2], strict=True))
     middles = [
         image[image.shape[0] // 2 - 50 :, image.shape[1] // 2 - 50 :][:100, :100] for image in (left, right)
     ]
-    assert min(height, width) > 50
     np.testing.assert_allclose(middles[1].mean((0, 1)), middles[0].mean((0, 1))[[2, 0, 1]], atol=4)
     person.click(shown.side_button)
     qtbot.wait(200)
     assert shown.live.layer.visible
     assert shown._side is None
+    assert abs(shown.width() - width) < 20
+    assert abs(canvas.width() - canvas_width) < 20
 
 
 def test_models_are_switched_and_what_was_computed_is_kept(

@@ -198,7 +198,7 @@ class PreviewDock(Dock):
             self._set_curtain()
             self.toggle.setChecked(True)
             self._switch()
-            self._side = SideView(self.session.viewer, self._end_comparisons)
+            self._side = SideView(self.session.viewer, self, self._end_comparisons)
             before = self.live.entry.layer
             self._side.show(before.data, {**self.live.options(), "name": before.name})
             self.toggle.setEnabled(False)

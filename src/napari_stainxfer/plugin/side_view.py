@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 
 class SideView:
@@ -16,11 +17,13 @@ class SideView:
     ----------
     viewer
         Whose canvas shows the after.
+    beside
+        A widget in the same window.
     on_closed
         Called when the user closes it.
     """
 
-    def __init__(self, viewer: Any, on_closed: Callable[[], None]) -> None:
+    def __init__(self, viewer: Any, beside: QWidget, on_closed: Callable[[], None]) -> None:
         from napari.components import ViewerModel
         from napari.qt import QtViewer
 
@@ -30,8 +33,10 @@ class SideView:
         self.model = ViewerModel(title="before")
         self.canvas = QtViewer(self.model)
         self.canvas.setMinimumWidth(200)
+        self._window = beside.window()
+        self._widths = _widths(self._window)
         self._dock = viewer.window.add_dock_widget(self.canvas, name="Before", area="left")
-        _put_beside_the_canvas(self._dock)
+        self._put_beside_the_canvas()
         self._cameras = [_camera(viewer), _camera(self.model)]
         for camera in self._cameras:
             camera.events.center.connect(self._follow)
@@ -56,6 +61,14 @@ class SideView:
         self._viewer.window.remove_dock_widget(dock)
         self.canvas.close()
         self.canvas.deleteLater()
+        _resize_soon(self._window, self._widths)
+
+    def _put_beside_the_canvas(self) -> None:
+        """Right of what else is on the left, half the canvas wide."""
+        if isinstance(self._window, QMainWindow):
+            left, room = Qt.DockWidgetArea.LeftDockWidgetArea, self._window.centralWidget().width()
+            self._window.addDockWidget(left, self._dock, Qt.Orientation.Horizontal)
+            _resize_soon(self._window, {**self._widths, self._dock: room // 2})
 
     def _follow(self, event: Any) -> None:
         if not self._busy:
@@ -75,21 +88,27 @@ class SideView:
             self._on_closed()
 
 
-def _put_beside_the_canvas(dock: QDockWidget) -> None:
-    """Right of what else is on the left, half the canvas wide."""
-    window = dock.window()
+def _widths(window: QWidget) -> dict[QDockWidget, int]:
+    """Of the docks that can be seen left and right of the canvas."""
     if not isinstance(window, QMainWindow):
-        return
-    left, room = Qt.DockWidgetArea.LeftDockWidgetArea, window.centralWidget().width()
-    others = [
-        one
-        for one in window.findChildren(QDockWidget)
-        if one is not dock and one.isVisible() and window.dockWidgetArea(one) == left
-    ]
-    docks, widths = [*others[:1], dock], [*(one.width() for one in others[:1]), room // 2]
-    window.addDockWidget(left, dock, Qt.Orientation.Horizontal)
-    # Qt places a new dock on the next round of its loop, and only then takes its size from us.
-    QTimer.singleShot(0, lambda: window.resizeDocks(docks, widths, Qt.Orientation.Horizontal))
+        return {}
+    sides = (Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea)
+    return {
+        dock: dock.width()
+        for dock in window.findChildren(QDockWidget)
+        if dock.isVisible() and not dock.isFloating() and window.dockWidgetArea(dock) in sides
+    }
+
+
+def _resize_soon(window: QWidget, widths: dict[QDockWidget, int]) -> None:
+    """On the next round of Qt's loop, for until then it places what has come or gone."""
+
+    def resize() -> None:
+        with suppress(RuntimeError):  # a dock, or the window, may be gone by then
+            window.resizeDocks(list(widths), list(widths.values()), Qt.Orientation.Horizontal)
+
+    if isinstance(window, QMainWindow):
+        QTimer.singleShot(0, resize)
 
 
 def _camera(viewer: Any) -> Any:
