@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 pytest.importorskip("napari", reason="napari is not installed: pip install napari-stainxfer[napari]")
 pytest.importorskip("pytestqt", reason="pytest-qt is not installed")
@@ -17,14 +19,21 @@ if os.environ.get("QT_QPA_PLATFORM") == "offscreen":
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QThreadPool, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication, QTabBar, QWidget
 
 
 class Person:
-    """What a person does with mouse and keyboard in one window."""
+    """What a person does with mouse and keyboard in one window.
+
+    Attributes
+    ----------
+    clicks
+        How often the person has clicked.
+    """
 
     def __init__(self, viewer: Any) -> None:
         self.viewer = viewer
+        self.clicks = 0
 
     def drop(self, widget: QWidget, paths: Sequence[Path]) -> None:
         """Drag files onto a widget and let them go."""
@@ -42,12 +51,48 @@ class Person:
 
     def click(self, widget: QWidget) -> None:
         """Click in the middle of a widget."""
-        QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
+        self._click_at(widget, widget.rect().center())
+
+    def click_tab(self, title: str) -> None:
+        """Bring a dock to the front by its tab."""
+        for bar in self.viewer.window._qt_window.findChildren(QTabBar):
+            for index in range(bar.count()):
+                if bar.tabText(index) == title:
+                    self._click_at(bar, bar.tabRect(index).center())
+                    return
+        raise AssertionError(f"no tab is called {title}")
+
+    def click_menu(self, *titles: str) -> None:
+        """Click one's way from the menu bar to an entry."""
+        bar: Any = self.viewer.window._qt_window.menuBar()
+        for title in titles:
+            action = next(one for one in bar.actions() if one.text().replace("&", "") == title)
+            self._click_at(bar, bar.actionGeometry(action).center())
+            bar = action.menu()
+            QApplication.processEvents()
+
+    def drag_canvas(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Drag on the canvas from one world point to another."""
+        native = self.viewer.window._qt_viewer.canvas.native
+        first, last = self.canvas_point(start), self.canvas_point(end)
+        left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        self.clicks += 1
+        QTest.mouseMove(native, first)
+        QTest.mousePress(native, left, none, first)
+        for step in range(1, 11):
+            QTest.mouseMove(native, first + (last - first) * (step / 10))
+            QTest.qWait(10)
+        QTest.mouseRelease(native, left, none, last)
+
+    def _click_at(self, widget: QWidget, place: QPoint) -> None:
+        self.clicks += 1
+        QTest.mouseClick(widget, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
 
     def click_canvas(self, world: tuple[float, float]) -> None:
         """Click the canvas at a world point, by real Qt events on the drawing surface."""
         native = self.viewer.window._qt_viewer.canvas.native
         place = self.canvas_point(world)
+        self.clicks += 1
         QTest.mouseMove(native, place)
         QTest.mousePress(native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
         QTest.mouseRelease(native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
@@ -97,6 +142,12 @@ def plugin(npe2pm: Any) -> Iterator[None]:
 
     with npe2pm.tmp_plugin(manifest=PluginManifest.from_distribution("napari-stainxfer")):
         yield
+
+
+@pytest.fixture
+def look(viewer: Any) -> Callable[[], NDArray[np.int_]]:
+    """Takes a picture of the canvas, int (H, W, 3)."""
+    return lambda: viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
 
 
 @pytest.fixture

@@ -133,9 +133,20 @@ def test_where_a_curtain_cannot_be_drawn_the_dock_says_so(
 
 
 def test_side_by_side_moves_together(viewer: Any, person: Any, shown: Any, qtbot: Any, shots: Path) -> None:
+    other = person.dock("Export")  # in front of nothing, or the canvas would find no room
+    viewer.window._qt_window.tabifyDockWidget(other.parent(), shown.parent())
+    shown.parent().raise_()
+    qtbot.wait(200)
+    width, canvas_width = shown.width(), person.canvas().width()
     person.click(shown.side_button)
     qtbot.wait(500)
+    assert abs(shown.width() - width) < 20
     side = shown._side.model
+    canvas, before = person.canvas(), shown._side.canvas
+    assert before.isVisible()
+    assert before.mapToGlobal(QPoint(0, 0)).x() < canvas.mapToGlobal(QPoint(0, 0)).x()
+    assert abs(before.width() - canvas.width()) < 0.2 * canvas.width()
+    assert viewer.window._qt_window.width() <= 1366
     viewer.camera.zoom *= 4
     viewer.camera.center = (0, 700.0, 500.0)
     qtbot.wait(300)
@@ -146,10 +157,18 @@ def test_side_by_side_moves_together(viewer: Any, person: Any, shown: Any, qtbot
     qtbot.waitUntil(lambda: shown.progress.text() == "The view is complete.", timeout=60_000)
     qtbot.wait(300)
     person.shoot(shots / "preview_side.png")
-    assert not shown.live.layer.visible
+    left = before.screenshot(flash=False)[..., :3].astype(int)
+    right = picture(viewer)
+    middles = [
+        image[image.shape[0] // 2 - 50 :, image.shape[1] // 2 - 50 :][:100, :100] for image in (left, right)
+    ]
+    np.testing.assert_allclose(middles[1].mean((0, 1)), middles[0].mean((0, 1))[[2, 0, 1]], atol=4)
     person.click(shown.side_button)
     qtbot.wait(200)
     assert shown.live.layer.visible
+    assert shown._side is None
+    assert abs(shown.width() - width) < 20
+    assert abs(canvas.width() - canvas_width) < 20
 
 
 def test_models_are_switched_and_what_was_computed_is_kept(

@@ -20,7 +20,9 @@ from napari_stainxfer.plugin.session import Session
 def drop_both(person: Any, slides: Any, qtbot: Any, paths: Sequence[Path]) -> None:
     person.drop(person.canvas(), paths)
     qtbot.waitUntil(lambda: len(person.viewer.layers) == len(paths), timeout=10_000)
-    qtbot.waitUntil(lambda: all(row.thumbnail.pixmap() for row in slides.rows.values()), timeout=10_000)
+    qtbot.waitUntil(
+        lambda: all(not row.thumbnail.pixmap().isNull() for row in slides.rows.values()), timeout=10_000
+    )
     qtbot.wait(200)
 
 

@@ -10,8 +10,9 @@ from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_stainxfer.plugin.opening import open_slides
 from napari_stainxfer.plugin.session import Session
+from napari_stainxfer.plugin.warming import warm_up
 from napari_stainxfer.plugin.watching import watch_window
-from napari_stainxfer.plugin.workers import Task
+from napari_stainxfer.plugin.workers import Task, run_function
 
 WIDTH_PX = 380
 """What a dock asks for: beside it, a laptop's screen of 1366 px keeps room for layer list and canvas."""
@@ -79,6 +80,7 @@ class Dock(QWidget):
         last_words: list[Callable[[], None]] = []
         self.last_words = last_words
         self.destroyed.connect(lambda: _say_all(last_words))
+        self.adopt(run_function(self.session, lambda _: warm_up()))
 
     def listen(self, signal: Any, slot: Callable[..., None]) -> None:
         """Connect to a signal of the session for as long as this dock lives."""

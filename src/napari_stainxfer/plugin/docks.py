@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QLabel
+
+from napari_stainxfer.plugin.session import Session
+from napari_stainxfer.plugin.warming import warm_up
+from napari_stainxfer.plugin.workers import run_function
 
 PLUGIN = "napari-stainxfer"
 
@@ -28,13 +31,17 @@ def open_docks(viewer: Any) -> None:
     docks[0].raise_()
 
 
-class OpenAllDocks(QWidget):
-    """The "Stain Transfer" entry of the menu, which can only hold widgets: opens the docks, and goes."""
+class OpenAllDocks(QLabel):
+    """The "Stain Transfer" entry of the menu, which can only hold widgets: opens the docks, and goes.
+
+    What the docks import comes first, in a thread: it takes seconds.
+    """
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__()
+        super().__init__("Loading…")
         self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        QTimer.singleShot(0, self._open)
+        loading = run_function(Session.of(self._viewer), lambda _: warm_up())
+        loading.ended.connect(self._open)
 
     def _open(self) -> None:
         viewer = self._viewer

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from napari_stainxfer.slides import Box
 
 _LOOK_MS = 60  # the view is asked for when it has rested this long, or moved for as long
 _SHOW_MS = 150  # tiles that come faster are shown together: every refresh sends the whole view to the GPU
+_DRAW_MS = 30  # time for the window to draw and to hear of the mouse between two steps of slow work
 
 
 class LivePreview(QObject):
@@ -38,8 +40,6 @@ class LivePreview(QObject):
         What is shown, or None.
     layer
         The layer over the slide's, or None while there is nothing to show.
-    mirrors
-        Other layers, in other canvases, that show the same.
     """
 
     progressed = Signal(int)
@@ -52,11 +52,15 @@ class LivePreview(QObject):
         self.entry: SlideEntry | None = None
         self.preview: Preview | None = None
         self.layer: Any = None
-        self.mirrors: list[Any] = []
         self._task: Task | None = None
         self._on_screen: Preview | None = None
+        self._coming: Any = None  # a layer that is made and not yet in the viewer
         self._looking = _timer(self, _LOOK_MS, self._look)
         self._showing = _timer(self, _SHOW_MS, self._refresh)
+        # napari makes a layer and its controls in the GUI thread: one after the other.
+        self._inserting = _timer(self, _DRAW_MS, self._insert_layer)
+        self._settling = _timer(self, _DRAW_MS, self._settle)
+        self._selected_before: Any = None
 
     def show(self, entry: SlideEntry, preview: Preview) -> None:
         """Show this one; what was shown stays until there is something to see of it."""
@@ -75,8 +79,8 @@ class LivePreview(QObject):
 
     def clear(self) -> None:
         """Stop, and take the layer away."""
-        self._looking.stop()
-        self._showing.stop()
+        for timer in (self._looking, self._showing, self._inserting, self._settling):
+            timer.stop()
         if self._task is not None:
             self._task.cancel()
         if self.entry is not None:
@@ -84,7 +88,7 @@ class LivePreview(QObject):
         layer, self.layer = self.layer, None
         if layer is not None and layer in self._session.viewer.layers:
             self._session.viewer.layers.remove(layer)
-        self.entry = self.preview = self._on_screen = None
+        self.entry = self.preview = self._on_screen = self._coming = None
 
     def forget_layer(self) -> None:
         """The user removed the layer: stop until something is asked for again."""
@@ -133,24 +137,41 @@ class LivePreview(QObject):
             return
         self.progressed.emit(preview.pending)
         if self.layer is None:
-            self._add_layer(preview)
-        elif self._on_screen is not preview:
-            for layer in (self.layer, *self.mirrors):
-                layer.data = list(preview.levels)
+            self._make_layer(preview)
+            return
+        if self._on_screen is not preview:
+            self.layer.data = list(preview.levels)
         else:
-            for layer in (self.layer, *self.mirrors):
-                layer.refresh(thumbnail=False, highlight=False, extent=False)
+            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
         if self._on_screen is not preview:
             self._on_screen = preview
             self.shown.emit()
 
-    def _add_layer(self, preview: Preview) -> None:
-        assert self.entry is not None
-        viewer, below = self._session.viewer, self.entry.layer
-        active = viewer.layers.selection.active
-        self.layer = viewer.add_image(list(preview.levels), **self.options())
-        viewer.layers.move(viewer.layers.index(self.layer), viewer.layers.index(below) + 1)
-        viewer.layers.selection.active = active
+    def _make_layer(self, preview: Preview) -> None:
+        if self._coming is None:
+            from napari.layers import Image
+
+            self._coming = Image(list(preview.levels), **self.options())
+            self._on_screen = preview
+            self._inserting.start()
+
+    def _insert_layer(self) -> None:
+        layers, (layer, self._coming) = self._session.viewer.layers, (self._coming, None)
+        if self.entry is None or self.entry.layer not in layers:
+            return
+        active = layers.selection.active
+        self.layer = layer
+        with _without_selecting(layers):
+            layers.insert(layers.index(self.entry.layer) + 1, layer)
+        self._selected_before = active
+        self._settling.start()
+
+    def _settle(self) -> None:
+        layers, (active, self._selected_before) = self._session.viewer.layers, (self._selected_before, None)
+        # Select again what was selected, unless the user has chosen something else since.
+        if layers.selection.active is self.layer and (active is None or active in layers):
+            layers.selection.active = active
+        self.shown.emit()
 
     def options(self) -> dict[str, Any]:
         """Keywords for a layer that lies where the slide's does."""
@@ -171,6 +192,20 @@ class LivePreview(QObject):
 def _serve(preview: Preview) -> Generator[None, None, None]:
     yield_to_the_window()
     yield from preview.serve()
+
+
+@contextmanager
+def _without_selecting(layers: Any) -> Iterator[None]:
+    """Spare napari the time to show the controls of a new layer, where it can be told to leave it be."""
+    name = "_activate_on_insert"  # no public name for it
+    before = getattr(layers, name, None)
+    if before is not None:
+        setattr(layers, name, False)
+    try:
+        yield
+    finally:
+        if before is not None:
+            setattr(layers, name, before)
 
 
 def _timer(parent: QObject, wait_ms: int, slot: Any) -> QTimer:

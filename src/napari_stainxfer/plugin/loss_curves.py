@@ -65,7 +65,7 @@ class LossCurves(QWidget):
             painter.drawText(
                 QRectF(x + 14, y, area.width() / 3 - 14, line),
                 Qt.AlignmentFlag.AlignVCenter,
-                f"{name} {points[-1][1]:.3g}",
+                f"{name} {points[-1][1]:.2g}",
             )
         painter.end()
 

@@ -47,7 +47,7 @@ class PreviewDock(Dock):
         self.listen(self.session.slides_changed, self._on_slides)
         self.listen(self.session.models_changed, self._on_models)
         self.listen(self.session.closing, self._on_closing)
-        self.listen(self.session.viewer.layers.events.removed, self._on_layer_removed)
+        self.listen(self.session.layer_removed, self._on_layer_removed)
         self.session.viewer.bind_key(KEY, lambda _: self.toggle.click(), overwrite=True)
         self._on_slides()
         self._on_models()
@@ -162,8 +162,7 @@ class PreviewDock(Dock):
         self.live.show(entry, self._previews[entry, model])
 
     def _on_shown(self) -> None:
-        if self.live.layer is not None and self._side is None:
-            self.live.layer.visible = self.toggle.isChecked()
+        self._switch()
         self._update()
 
     def _update(self) -> None:
@@ -178,8 +177,8 @@ class PreviewDock(Dock):
         self.progress.setText(f"Computing {pending} tiles in view…" if pending else "The view is complete.")
         self._numbers_timer.start()
 
-    def _on_layer_removed(self, event: Any) -> None:
-        if event.value is self.live.layer:
+    def _on_layer_removed(self, layer: Any) -> None:
+        if layer is self.live.layer:
             self._end_comparisons()
             self.live.forget_layer()
             self._update()
@@ -187,22 +186,24 @@ class PreviewDock(Dock):
     # How it is compared
 
     def _switch(self) -> None:
-        if self.live.layer is not None and self._side is None:
-            self.live.layer.visible = self.toggle.isChecked()
+        layer, visible = self.live.layer, self.toggle.isChecked()
+        if layer is not None and self._side is None and layer.visible != visible:
+            layer.visible = visible  # napari slices the layer again, whatever it was
 
     def _set_side(self) -> None:
         if not self.side_button.isChecked():
             self._close_side()
-        elif self.live.layer is not None and self.live.preview is not None:
+        elif self.live.layer is not None and self.live.entry is not None:
             self.curtain_button.setChecked(False)
             self._set_curtain()
+            self.toggle.setChecked(True)
+            self._switch()
             self._side = SideView(self.session.viewer, self, self._end_comparisons)
-            self.live.mirrors = [self._side.show(self.live.preview.levels, self.live.options())]
-            self.live.layer.visible = False
+            before = self.live.entry.layer
+            self._side.show(before.data, {**self.live.options(), "name": before.name})
             self.toggle.setEnabled(False)
 
     def _close_side(self) -> None:
-        self.live.mirrors = []
         if self._side is not None:
             side, self._side = self._side, None
             side.close()

@@ -30,6 +30,8 @@ class Session:
         A model was added, or another one chosen.
     job_changed
         A job started or ended.
+    layer_removed
+        Any layer was taken out of the viewer; with the layer.
     closing
         The viewer is being closed: stop every thread and touch no widget any more. Sent once.
 
@@ -43,6 +45,7 @@ class Session:
     pairs_changed = Signal()
     models_changed = Signal()
     job_changed = Signal()
+    layer_removed = Signal(object)
     closing = Signal()
 
     _sessions: ClassVar[weakref.WeakKeyDictionary[Any, Session]] = weakref.WeakKeyDictionary()
@@ -273,6 +276,7 @@ class Session:
             self._entries.remove(entry)
             event.value.events.name.disconnect(self._on_renamed)
             self._slides_are_new()
+        self.layer_removed.emit(event.value)
 
     def _on_renamed(self) -> None:
         self.slides_changed.emit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
@@ -10,14 +11,14 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
 
 class SideView:
-    """Shows the after beside the before, in a canvas of its own with the same camera.
+    """Shows the before left of the after, in a canvas of its own with the same camera.
 
     Parameters
     ----------
     viewer
-        Whose canvas shows the before.
+        Whose canvas shows the after.
     beside
-        The dock that it stands left of.
+        A widget in the same window.
     on_closed
         Called when the user closes it.
     """
@@ -29,11 +30,13 @@ class SideView:
         self._viewer = viewer
         self._on_closed = on_closed
         self._busy = False
-        self.model = ViewerModel(title="after")
+        self.model = ViewerModel(title="before")
         self.canvas = QtViewer(self.model)
         self.canvas.setMinimumWidth(200)
-        self._dock = viewer.window.add_dock_widget(self.canvas, name="After", area="right")
-        _put_left_of(self._dock, beside)
+        self._window = beside.window()
+        self._widths = _widths(self._window)
+        self._dock = viewer.window.add_dock_widget(self.canvas, name="Before", area="left")
+        self._put_beside_the_canvas()
         self._cameras = [_camera(viewer), _camera(self.model)]
         for camera in self._cameras:
             camera.events.center.connect(self._follow)
@@ -58,6 +61,14 @@ class SideView:
         self._viewer.window.remove_dock_widget(dock)
         self.canvas.close()
         self.canvas.deleteLater()
+        _resize_soon(self._window, self._widths)
+
+    def _put_beside_the_canvas(self) -> None:
+        """Right of what else is on the left, half the canvas wide."""
+        if isinstance(self._window, QMainWindow):
+            left, room = Qt.DockWidgetArea.LeftDockWidgetArea, self._window.centralWidget().width()
+            self._window.addDockWidget(left, self._dock, Qt.Orientation.Horizontal)
+            _resize_soon(self._window, {**self._widths, self._dock: room // 2})
 
     def _follow(self, event: Any) -> None:
         if not self._busy:
@@ -77,20 +88,27 @@ class SideView:
             self._on_closed()
 
 
-def _put_left_of(dock: QDockWidget, widget: QWidget) -> None:
-    """Between the main canvas and the dock of a widget, half the canvas wide."""
-    window, parent = dock.window(), widget.parent()
-    while parent is not None and not isinstance(parent, QDockWidget):
-        parent = parent.parent()
-    if parent is None or not isinstance(window, QMainWindow) or widget.window() is not window:
-        return
-    room, width = window.centralWidget().width(), parent.width()
-    # Qt places a new dock on the next round of its loop, and only then takes its size from us.
-    window.splitDockWidget(parent, dock, Qt.Orientation.Horizontal)
-    window.splitDockWidget(dock, parent, Qt.Orientation.Horizontal)
-    QTimer.singleShot(
-        0, lambda: window.resizeDocks([dock, parent], [room // 2, width], Qt.Orientation.Horizontal)
-    )
+def _widths(window: QWidget) -> dict[QDockWidget, int]:
+    """Of the docks that can be seen left and right of the canvas."""
+    if not isinstance(window, QMainWindow):
+        return {}
+    sides = (Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea)
+    return {
+        dock: dock.width()
+        for dock in window.findChildren(QDockWidget)
+        if dock.isVisible() and not dock.isFloating() and window.dockWidgetArea(dock) in sides
+    }
+
+
+def _resize_soon(window: QWidget, widths: dict[QDockWidget, int]) -> None:
+    """On the next round of Qt's loop, for until then it places what has come or gone."""
+
+    def resize() -> None:
+        with suppress(RuntimeError):  # a dock, or the window, may be gone by then
+            window.resizeDocks(list(widths), list(widths.values()), Qt.Orientation.Horizontal)
+
+    if isinstance(window, QMainWindow):
+        QTimer.singleShot(0, resize)
 
 
 def _camera(viewer: Any) -> Any:
