@@ -65,7 +65,7 @@ def nmf(density: Floats) -> Floats | None:
     start = _within(density)
     if start is None:
         return None
-    dense = _thinned(density[density.sum(axis=1) > 0])
+    dense = _thinned(density[density.mean(axis=1) > _DENSE])
     codes = sparse(torch.from_numpy(dense), torch.from_numpy(start), 0.0).numpy()
     solver = NMF(n_components=2, init="custom", solver="cd", max_iter=500, tol=1e-4)
     with warnings.catch_warnings():
@@ -86,7 +86,7 @@ def vahadane(density: Floats, *, penalty: float = 0.1, rounds: int = 200) -> Flo
     start = _within(density)
     if start is None:
         return None
-    dense = torch.from_numpy(_thinned(density[density.sum(axis=1) > 0]))
+    dense = torch.from_numpy(_thinned(density[density.mean(axis=1) > _DENSE]))
     stains = torch.from_numpy(start)
     for _ in range(rounds):
         codes = sparse(dense, stains, penalty)
