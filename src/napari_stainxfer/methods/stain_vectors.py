@@ -16,6 +16,10 @@ RUIFROK: Floats = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11]])
 """Ruifrok and Johnston, Analytical and Quantitative Cytology and Histology 23(4), 2001."""
 
 _FEWEST = 50
+_FAINTEST = 0.15
+_DENSE = 0.345
+"""0.15 in decadic logarithms."""
+
 _CLOSEST = np.cos(np.radians(3))
 """Two vectors nearer than 3 degrees are one stain and noise."""
 
@@ -25,14 +29,14 @@ def fixed() -> Floats:
     return unit(RUIFROK)
 
 
-def macenko(density: Floats, *, faintest: float = 0.15, percentile: float = 1.0) -> Floats | None:
+def macenko(density: Floats) -> Floats | None:
     """The extreme directions in the plane of the two largest variances.
 
     Macenko et al., A method for normalizing histology slides for quantitative analysis, ISBI 2009, with its
     threshold of optical density 0.15 and its percentiles 1 and 99. The paper does not say what the
-    threshold is on: here it is on the mean of the channels, because an eosin that absorbs no red would be
-    thrown away if every channel had to pass. Nor does it say where angles start: here at the mean
-    direction, so that no stain lies where they start anew.
+    threshold is on: here it is on every channel, as in torchstain. That leaves the noise of pale pixels
+    out, and with it an eosin that absorbs no red at all. Nor does it say where angles start: here at the
+    mean direction, so that no stain lies where they start anew.
 
     Parameters
     ----------
@@ -44,15 +48,7 @@ def macenko(density: Floats, *, faintest: float = 0.15, percentile: float = 1.0)
     (2, 3) or None
         Haematoxylin and eosin; None where the tissue shows one colour alone, or next to nothing.
     """
-    dense = density[density.mean(axis=1) > faintest]
-    if len(dense) < _FEWEST:
-        return None
-    plane = np.linalg.eigh(np.cov(dense.T))[1][:, 1:]
-    flat = dense @ plane
-    middle = flat.mean(axis=0)
-    angle = np.arctan2(flat @ [-middle[1], middle[0]], flat @ middle)
-    extremes = np.percentile(angle, [percentile, 100 - percentile]) + np.arctan2(middle[1], middle[0])
-    return _told_apart(np.stack([np.cos(extremes), np.sin(extremes)], axis=1) @ plane.T)
+    return _extremes(density[(density > _FAINTEST).all(axis=1)], percentile=1)
 
 
 def nmf(density: Floats) -> Floats | None:
@@ -69,7 +65,7 @@ def nmf(density: Floats) -> Floats | None:
     start = _within(density)
     if start is None:
         return None
-    dense = _thinned(density[density.sum(axis=1) > 0])
+    dense = _thinned(density[density.mean(axis=1) > _DENSE])
     codes = sparse(torch.from_numpy(dense), torch.from_numpy(start), 0.0).numpy()
     solver = NMF(n_components=2, init="custom", solver="cd", max_iter=500, tol=1e-4)
     with warnings.catch_warnings():
@@ -90,7 +86,7 @@ def vahadane(density: Floats, *, penalty: float = 0.1, rounds: int = 200) -> Flo
     start = _within(density)
     if start is None:
         return None
-    dense = torch.from_numpy(_thinned(density[density.sum(axis=1) > 0]))
+    dense = torch.from_numpy(_thinned(density[density.mean(axis=1) > _DENSE]))
     stains = torch.from_numpy(start)
     for _ in range(rounds):
         codes = sparse(dense, stains, penalty)
@@ -119,11 +115,20 @@ def _told_apart(vectors: Floats) -> Floats | None:
     return scaled[np.argsort(-scaled[:, 0])]
 
 
+def _extremes(dense: Floats, percentile: float) -> Floats | None:
+    if len(dense) < _FEWEST:
+        return None
+    plane = np.linalg.eigh(np.cov(dense.T))[1][:, 1:]
+    flat = dense @ plane
+    middle = flat.mean(axis=0)
+    angle = np.arctan2(flat @ [-middle[1], middle[0]], flat @ middle)
+    extremes = np.percentile(angle, [percentile, 100 - percentile]) + np.arctan2(middle[1], middle[0])
+    return _told_apart(np.stack([np.cos(extremes), np.sin(extremes)], axis=1) @ plane.T)
+
+
 def _within(density: Floats) -> Floats | None:
-    """Two directions inside the cloud: one pixel in twenty is more extreme on either side."""
-    found = macenko(density, percentile=5.0)
-    if found is None:
-        found = macenko(density)
+    """Two directions inside the cloud: one dense pixel in twenty is more extreme on either side."""
+    found = _extremes(density[density.mean(axis=1) > _DENSE], percentile=5)
     return None if found is None else unit(np.maximum(found, 0))
 
 

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QProgres
 from superqt import QCollapsible
 
 from napari_stainxfer.errors import StainTransferError
-from napari_stainxfer.methods import Model
+from napari_stainxfer.methods import METHODS, Model
 from napari_stainxfer.pairing import Pairs
 from napari_stainxfer.plugin.dock import Dock
 from napari_stainxfer.plugin.loss_curves import LossCurves
@@ -29,6 +29,7 @@ from napari_stainxfer.slides import RGB
 from napari_stainxfer.training import (
     PRESETS,
     EpochEvent,
+    MeasureEvent,
     NoticeEvent,
     StepEvent,
     TrainingSettings,
@@ -71,6 +72,12 @@ class TrainDock(Dock):
         top = QFormLayout()
         top.addRow("preset", self.preset)
         self.form, self.more = SettingsForm(_MAIN), SettingsForm(_MORE)
+        self.method = self.form.fields["method"]
+        self.method.choices = list(METHODS)
+        self.method.native.setToolTip(
+            "nst to nst-ad-hrnet are trained on the pairs; the others measure the slides' tissue in seconds, "
+            "and no other setting concerns them"
+        )
         below = QFormLayout()
         below.addRow("device", self.device)
         below.addRow("start from", self.start_from)
@@ -105,14 +112,20 @@ class TrainDock(Dock):
         self.preset.currentTextChanged.connect(self._take_preset)
 
     def settings(self) -> TrainingSettings:
-        """What the form says."""
+        """What the form says about a training; of a method that is not trained, the defaults."""
+        if not self._trained():
+            return TrainingSettings.preset(self.preset.currentText())
         return TrainingSettings.model_validate({**self.form.values(), **self.more.values()})
 
+    def _trained(self) -> bool:
+        return METHODS[self.method.value].fitted_on == "pairs"
+
     def _take_preset(self, name: str) -> None:
-        kept = {"method": self.form.values()["method"]}
-        settings = TrainingSettings.preset(name, **kept)
+        method = self.method.value
+        settings = TrainingSettings.preset(name)
         self.form.show_settings(settings)
         self.more.show_settings(settings)
+        self.method.value = method
 
     def _take_devices(self, found: list[tuple[str, str]]) -> None:
         self.device.setItemText(0, f"Automatic ({found[0][1]})")
@@ -149,19 +162,24 @@ class TrainDock(Dock):
             self.message.warn(f"A setting is out of its range: {str(error).splitlines()[-2].strip()}")
             return
         self.curves.clear()
-        self._run(self._plan_of(settings, resume=False))
+        self._run(self._plan_of(self.method.value, settings, resume=False))
 
     def _resume(self) -> None:
         """Go on with what was stopped here, or else when another napari was closed."""
         try:
-            plan = self._resumable or self._plan_of(checkpoint_settings(_checkpoint()), resume=True)
+            plan = self._resumable or self._resumed()
         except StainTransferError as error:
             self.message.warn(str(error))
         else:
             self._run(plan)
 
-    def _plan_of(self, settings: TrainingSettings, *, resume: bool) -> TrainingPlan:
+    def _resumed(self) -> TrainingPlan:
+        settings = checkpoint_settings(_checkpoint())
+        return self._plan_of(settings.method, settings, resume=True)
+
+    def _plan_of(self, method: str, settings: TrainingSettings, *, resume: bool) -> TrainingPlan:
         return TrainingPlan(
+            method=method,
             references=[entry.slide for entry in self.session.references],
             sources=[entry.slide for entry in self.session.sources],
             pairs=self.session.pairs,
@@ -206,6 +224,9 @@ class TrainDock(Dock):
             self.curves.add(event.step, event.total_steps, event.losses)
         elif isinstance(event, EpochEvent):
             self._show_strip(event.preview)
+        elif isinstance(event, MeasureEvent):
+            self.bar.setValue(round(1000 * event.done / event.total))
+            self.status.setText(f"Measuring {event.slide}")
         elif isinstance(event, NoticeEvent):
             self.message.tell(event.message)
         elif isinstance(event, PairingShare):

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_stainxfer.methods import Model
+from napari_stainxfer.methods import METHODS, Model
 from napari_stainxfer.methods.fitting import fit_stream
 from napari_stainxfer.pairing import Pairs, suggest_pairs
 from napari_stainxfer.plugin.thread_priority import yield_to_the_window
 from napari_stainxfer.slides import Slide
-from napari_stainxfer.training import TrainingSettings
+from napari_stainxfer.training import Event, TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class PairsFound:
 class TrainingPlan:
     """Everything that a training is started with."""
 
+    method: str
     references: Sequence[Slide]
     sources: Sequence[Slide]
     pairs: Pairs | None
@@ -48,6 +49,8 @@ class TrainingPlan:
 def run_training(plan: TrainingPlan, report: Callable[[Any], None]) -> Model:
     """Train; an exception from ``report`` stops it between two steps and the checkpoint is kept."""
     yield_to_the_window()
+    if METHODS[plan.method].fitted_on == "tissue":
+        return _report_all(fit_stream(list(plan.references), list(plan.sources), method=plan.method), report)
     pairs = plan.pairs
     if pairs is None:
         pairs = suggest_pairs(
@@ -68,18 +71,25 @@ def run_training(plan: TrainingPlan, report: Callable[[Any], None]) -> Model:
         init=plan.init,
     )
     try:
+        model = _report_all(stream, report)
+    finally:
+        free_memory()
+    plan.checkpoint.unlink(missing_ok=True)
+    return model
+
+
+def _report_all(stream: Generator[Event, None, Model], report: Callable[[Any], None]) -> Model:
+    """Pass every event on, and return the model."""
+    try:
         while True:
             try:
                 event = next(stream)
             except StopIteration as end:
                 model: Model = end.value
-                break
+                return model
             report(event)
     finally:
         stream.close()
-        free_memory()
-    plan.checkpoint.unlink(missing_ok=True)
-    return model
 
 
 def free_memory() -> None:
