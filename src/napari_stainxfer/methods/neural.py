@@ -29,6 +29,8 @@ class NeuralStyle:
         self._name, self._width = name, width
         self._started = isinstance(generator, StartedGenerator)
         self._network = fold_batch_norm(copy.deepcopy(generator)).requires_grad_(False)
+        # read from a file it is laid out otherwise than after a training, which moves the last digits
+        self._network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._device = next(generator.parameters()).device
         self.halo_px: int = generator.reach_px  # type: ignore[assignment]
         self.align_px: int = generator.align_px  # type: ignore[assignment]

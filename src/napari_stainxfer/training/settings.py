@@ -53,7 +53,7 @@ class TrainingSettings(BaseModel):
     style_weight: float = Field(1.0, ge=0, description="Weight of equation 4.")
     adversarial_weight: float = Field(0.01, ge=0, description="Weight of equation 6.")
     colour_weight: float = Field(
-        6.0, ge=0, description="Weight of the colours' distance from a colour map of all pairs."
+        9.0, ge=0, description="Weight of the colours' distance from a colour map of all pairs."
     )
     shared_style: float = Field(
         0.5, ge=0, le=1, description="Share of all reference patches' mean style in each pair's."
