@@ -100,6 +100,22 @@ def test_apply_several_slides_into_a_folder(model: Path, slides: tuple[Path, Pat
     assert names == ["lab1.ome.tif", "lab3.ome.tif"]
 
 
+def test_a_slide_that_cannot_be_used_does_not_keep_the_others_from_being_written(
+    model: Path, slides: tuple[Path, Path], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.svs"
+    broken.write_text("this is not a slide")
+    where = ["-o", tmp_path / "out", "--mpp", 0.5, "--region", "0,0,64,64"]
+    done = run("apply", model, slides[0], broken, slides[1], *where, "--json")
+    assert done.returncode == 2
+    assert "broken.svs" in done.stderr
+    assert "1 of 3 slides were not written" in done.stderr
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert answer["failed"] == [str(broken)]
+    assert [Path(output).name for output in answer["outputs"]] == ["lab1.ome.tif", "lab3.ome.tif"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["lab1.ome.tif", "lab3.ome.tif"]
+
+
 def test_starting_from_a_model(model: Path, slides: tuple[Path, Path], tmp_path: Path) -> None:
     mpp = ("--reference-mpp", 0.5, "--source-mpp", 0.5)
     out = tmp_path / "m.safetensors"

@@ -174,16 +174,19 @@ def apply(
     device: options.Device = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Write slides in the reference's stain as pyramids that any viewer opens."""
+    """Write slides in the reference's stain as pyramids that any viewer opens.
+
+    Of several slides one that cannot be used is named and passed over; the exit code is then 2.
+    """
     from napari_stainxfer.applying import normalize_slide
     from napari_stainxfer.methods import load
 
     loaded, box = load(model), options.parse_region(region)
     targets = _targets(slides, output)
-    results = []
+    written, failed = [], []
     for path, target in zip(slides, targets, strict=True):
-        with open_slide(path, mpp=mpp) as slide, console.bar(slide.name) as bar:
-            try:
+        try:
+            with open_slide(path, mpp=mpp) as slide, console.bar(slide.name) as bar:
                 normalize_slide(
                     loaded,
                     slide,
@@ -194,10 +197,18 @@ def apply(
                     device=device,
                     on_progress=bar.export,
                 )
-            except KeyboardInterrupt:
-                raise StainTransferError(f"Stopped; {target} was not written, run it again.") from None
-        results.append(str(target))
-    console.give({"model": str(model), "outputs": results}, as_json=as_json)
+        except KeyboardInterrupt:
+            raise StainTransferError(f"Stopped; {target} was not written, run it again.") from None
+        except StainTransferError as error:
+            if len(slides) == 1:
+                raise
+            console.say(f"stainxfer: {error}")
+            failed.append(str(path))
+        else:
+            written.append(str(target))
+    console.give({"model": str(model), "outputs": written, "failed": failed}, as_json=as_json)
+    if failed:
+        raise StainTransferError(f"{len(failed)} of {len(slides)} slides were not written; see above.")
 
 
 def _targets(slides: list[Path], output: Path) -> list[Path]:
