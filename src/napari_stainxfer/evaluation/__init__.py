@@ -1,9 +1,31 @@
 """Numbers for how near a transferred image is to its truth."""
 
-from napari_stainxfer.evaluation.metrics import (
-    PerceptualDistance,
-    colour_difference,
-    hue_error,
+from napari_stainxfer.evaluation.evenness import (
+    Spread,
+    background_change,
+    intensity_spread,
+    normalised_median_intensity,
+)
+from napari_stainxfer.evaluation.metrics import PerceptualDistance, colour_difference, hue_error
+from napari_stainxfer.evaluation.structure import (
+    density_correlation,
+    dice,
+    multiscale_similarity,
+    peak_signal_to_noise,
+    similarity,
 )
 
-__all__ = ["PerceptualDistance", "colour_difference", "hue_error"]
+__all__ = [
+    "PerceptualDistance",
+    "Spread",
+    "background_change",
+    "colour_difference",
+    "density_correlation",
+    "dice",
+    "hue_error",
+    "intensity_spread",
+    "multiscale_similarity",
+    "normalised_median_intensity",
+    "peak_signal_to_noise",
+    "similarity",
+]

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from skimage.color import deltaE_ciede2000, rgb2lab
 from torch import Tensor
 
+from napari_stainxfer.evaluation.shapes import RGB, same_shape
 from napari_stainxfer.features import make_extractor
-
-RGB = NDArray[np.uint8]
 
 
 class PerceptualDistance:
@@ -36,7 +35,7 @@ class PerceptualDistance:
     @torch.inference_mode()
     def __call__(self, image: RGB, truth: RGB) -> float:
         """Distance of two uint8 (H, W, 3) images of the same size."""
-        _same_shape(image, truth)
+        same_shape(image, truth)
         pair = torch.stack([torch.from_numpy(np.ascontiguousarray(side)) for side in (image, truth)])
         features = self._extractor(pair.permute(0, 3, 1, 2).float() / 255, self._extractor.style_layers)
         return float(sum(_unit_difference(layer) for layer in features.values()))
@@ -53,7 +52,7 @@ def colour_difference(image: RGB, truth: RGB, mask: NDArray[np.bool_] | None = N
     About 1 is just visible, 100 is black against white. Sharma et al., Color Research & Application 30,
     2005, as implemented in scikit-image.
     """
-    _same_shape(image, truth)
+    same_shape(image, truth)
     difference = deltaE_ciede2000(rgb2lab(image), rgb2lab(truth))
     return float(difference.mean() if mask is None else difference[mask].mean())
 
@@ -69,14 +68,9 @@ def hue_error(image: RGB, truth: RGB, mask: NDArray[np.bool_]) -> float:
     ValueError
         When the mask is empty.
     """
-    _same_shape(image, truth)
+    same_shape(image, truth)
     if not mask.any():
         raise ValueError("the mask is empty: there is no hue to compare")
     hues = [np.arctan2(*rgb2lab(side)[mask].mean(axis=0)[:0:-1]) for side in (image, truth)]
     turn = np.abs(hues[0] - hues[1])
     return float(np.degrees(min(turn, 2 * np.pi - turn)))
-
-
-def _same_shape(image: RGB, truth: RGB) -> None:
-    if image.shape != truth.shape:
-        raise ValueError(f"images of different shape cannot be compared: {image.shape} and {truth.shape}")
