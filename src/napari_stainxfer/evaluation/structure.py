@@ -76,7 +76,7 @@ def density_correlation(image: RGB, truth: RGB) -> float:
 
 
 def dice(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
-    """Twice the overlap of two masks by the sum of their areas (Dice, 1945), 0 to 1; 1 where both are empty."""
+    """Twice the overlap of two masks by the sum of their areas, 0 to 1; 1 where both are empty (Dice)."""
     if found.shape != truth.shape:
         raise ValueError(f"masks of different shape cannot be compared: {found.shape} and {truth.shape}")
     area = int(found.sum()) + int(truth.sum())
