@@ -64,8 +64,9 @@ def test_a_closed_generator_leaves_nothing_new(tmp_path: Path) -> None:
 
 
 WRITE_SLOWLY = """
-import sys, time, numpy as np
+import signal, sys, time, numpy as np
 from napari_stainxfer.slides import PyramidWriter
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it
 with PyramidWriter(sys.argv[1], shape=(64000, 64000), mpp=0.5, tile_px=64) as writer:
     for number in range(1000 * 1000):
         writer.add(np.full((64, 64, 3), number % 256, np.uint8))
