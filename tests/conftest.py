@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -61,47 +63,63 @@ _PX, _JUDGED_PX, _FIELD = 6144, 3072, 512
 judged fields at 1.0 um/px."""
 
 
-@pytest.fixture(scope="session")
-def measure_phantom_transfer() -> Callable[..., dict[str, dict[str, float]]]:
-    """Errors on nine fields of tissue kept aside: raw, after histogram matching, after a training."""
-    size = (_JUDGED_PX, _JUDGED_PX)
-    corners = [round(share * _JUDGED_PX) - _FIELD for share in (0.25, 0.5, 0.75)]
-    boxes = [Box(y, x, 2 * _FIELD, 2 * _FIELD) for y in corners for x in corners]
-    source, truth = (
-        np.stack([phantom_slide(lab, seed=11, size_px=size).read_region_at(box, mpp=1.0) for box in boxes])
-        for lab in ("lab2", "lab1")
-    )
-    red_cells = np.concatenate(
-        [
+class Judged(NamedTuple):
+    """Nine fields of one tissue in lab 2 and, pixel for pixel, in lab 1; red cells over all of them."""
+
+    source: NDArray[np.uint8]
+    truth: NDArray[np.uint8]
+    red_cells: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, tissue: int) -> Judged:
+        """Rendered from a seed."""
+        size = (_JUDGED_PX, _JUDGED_PX)
+        corners = [round(share * _JUDGED_PX) - _FIELD for share in (0.25, 0.5, 0.75)]
+        boxes = [Box(y, x, 2 * _FIELD, 2 * _FIELD) for y in corners for x in corners]
+        slides = [phantom_slide(lab, seed=tissue, size_px=size) for lab in ("lab2", "lab1")]
+        masks = [
             phantom_masks(
-                11, Box(box.y // 2, box.x // 2, _FIELD, _FIELD), size_px=size, mpp=0.5, at_mpp=1.0
+                tissue, Box(box.y // 2, box.x // 2, _FIELD, _FIELD), size_px=size, mpp=0.5, at_mpp=1.0
             ).red_cells
             for box in boxes
         ]
-    )
-    distance = PerceptualDistance()
+        source, truth = (np.stack([slide.read_region_at(box, mpp=1.0) for box in boxes]) for slide in slides)
+        return cls(source, truth, np.concatenate(masks))
 
-    def errors(images: NDArray[np.uint8]) -> dict[str, float]:
-        pairs = list(zip(images, truth, strict=True))
+    def errors(self, images: NDArray[np.uint8], distance: PerceptualDistance) -> dict[str, float]:
+        """What is left to the truth."""
+        pairs = list(zip(images, self.truth, strict=True))
+        whole = np.concatenate(images), np.concatenate(self.truth)
         return {
             "perceptual distance": float(np.mean([distance(*pair) for pair in pairs])),
             "delta E 2000": float(np.mean([colour_difference(*pair) for pair in pairs])),
-            "red-cell hue error": hue_error(np.concatenate(images), np.concatenate(truth), red_cells),
+            "red-cell hue error": hue_error(*whole, self.red_cells),
         }
 
-    reference = phantom_slide("lab1", seed=0, size_px=(_PX, _PX))
-    small = PatchSettings(
-        patch_px=256
-    )  # covers the tissue and little glass: a stronger rival than larger ones
-    tissue = np.concatenate([read_patch(reference, patch) for patch in patch_grid(reference, small)])
-    matched = np.stack([match_histograms(image, tissue, channel_axis=-1) for image in source])
 
-    def measure(**options: object) -> dict[str, dict[str, float]]:
-        model = fit(reference, phantom_slide("lab2", seed=1, size_px=(_PX, _PX)), **options)
-        return {
-            "raw": errors(source),
-            "histogram matching": errors(matched.astype(np.uint8)),
-            "transferred": errors(np.stack([model.transform(image) for image in source])),
+@pytest.fixture(scope="session")
+def measure_phantom_transfer() -> Callable[..., dict[str, dict[str, float]]]:
+    """Errors on tissue kept aside: raw, after histogram matching, after a method fitted with the options.
+
+    ``tissue`` is the seed of the judged tissue. The same options are fitted once.
+    """
+    distance = PerceptualDistance()
+    reference, source = (
+        phantom_slide(lab, seed=seed, size_px=(_PX, _PX)) for seed, lab in enumerate(("lab1", "lab2"))
+    )
+    # covers the tissue and little glass: a stronger rival than larger ones
+    patches = patch_grid(reference, PatchSettings(patch_px=256))
+    colours = np.concatenate([read_patch(reference, patch) for patch in patches])
+    judged, fitted = cache(Judged.of), cache(lambda **options: fit(reference, source, **options))
+
+    def measure(*, tissue: int = 11, **options: object) -> dict[str, dict[str, float]]:
+        fields, model = judged(tissue), fitted(**options)
+        matched = [match_histograms(image, colours, channel_axis=-1) for image in fields.source]
+        images = {
+            "raw": fields.source,
+            "histogram matching": np.stack(matched).astype(np.uint8),
+            "transferred": np.stack([model.transform(image) for image in fields.source]),
         }
+        return {name: fields.errors(side, distance) for name, side in images.items()}
 
     return measure

@@ -20,6 +20,7 @@ from napari_stainxfer.cli.app import app
 from napari_stainxfer.cli.console import Bar
 from napari_stainxfer.cli.options import parse_region
 from napari_stainxfer.errors import StainTransferError
+from napari_stainxfer.methods import METHODS
 from napari_stainxfer.methods.fitting import fit_stream
 from napari_stainxfer.slides import Box
 from napari_stainxfer.training import StepEvent
@@ -223,6 +224,11 @@ def test_every_option_of_a_verb_is_a_keyword_of_the_core() -> None:
             asked = {*inspect.signature(command.callback).parameters} - ours
             assert asked <= core[name], f"stainxfer {name} asks for {asked - core[name]}"
     assert "on_event" in inspect.signature(fit).parameters
+
+
+def test_the_help_names_every_method() -> None:
+    shown = " ".join(CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "200"}).output.split())
+    assert all(name in shown for name in METHODS)
 
 
 def test_gui_without_napari_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

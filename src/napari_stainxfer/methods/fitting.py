@@ -80,7 +80,8 @@ def fit_stream(
     settings
         All settings of a training at once, instead of ``method`` and the four above.
     init
-        A model to start from instead of the identity.
+        A model to start from instead of a network that adds nothing; where training starts from a map of
+        densities, that is measured anew.
     checkpoint
         Where to keep the state of the training, after every epoch and when it is stopped. A classical
         method writes none: it is as soon measured again.

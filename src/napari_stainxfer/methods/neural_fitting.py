@@ -117,8 +117,8 @@ def _start_from(trainer: Trainer, start: Model) -> None:
         trainer.generator.load_state_dict(dict(start.method.weights))
     except RuntimeError:
         raise TrainingError(
-            f"The model to start from was trained with {start.card.method} and another width; use the same "
-            "method and width, or start without it."
+            f"The model to start from was trained with {start.card.method}, and another preset or width than "
+            "asked for; use the same method, preset and width, or start without it."
         ) from None
     trainer.keep_weights()
 

@@ -114,6 +114,7 @@ class Trainer:
         started, first_step = time.perf_counter(), self.step
         if self.start is not None and self.step == 0:
             measure_start(self.start, self.batches.source, self.batches.reference)
+            self.keep_weights()
         while self.step < self.total_steps:
             if self.step == self._settle_step:
                 self._settle()

@@ -1,0 +1,50 @@
+"""From lab 2 to lab 1 of the phantom, tissue kept aside: the tables of docs/method.md and docs/methods.md."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from napari_stainxfer.methods import METHODS
+from napari_stainxfer.training import TrainingSettings
+
+Measure = Callable[..., dict[str, dict[str, float]]]
+
+TUNED_ON, FRESH = 11, 12
+"""Seeds of tissue: the settings were chosen on the first, nothing on the second."""
+
+
+@pytest.fixture(autouse=True)
+def _two_threads() -> None:
+    torch.set_num_threads(2)
+
+
+def row(name: str, errors: dict[str, float]) -> None:
+    print(f"\n{name} | " + " | ".join(f"{value:.3f}" for value in errors.values()), end="", flush=True)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method(measure_phantom_transfer: Measure, method: str) -> None:
+    started = time.perf_counter()
+    measured = measure_phantom_transfer(method=method, device="cpu")
+    for name, errors in measured.items():
+        row(method if name == "transferred" else name, errors)
+    print(f"\n{method}: {time.perf_counter() - started:.0f} s with pairing and judging")
+    if method == TrainingSettings().method:
+        for measure, value in measured["transferred"].items():
+            assert value < measured["raw"][measure], measure
+
+
+@pytest.mark.parametrize("tissue", [TUNED_ON, FRESH])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_default_with_other_seeds_and_fresh_tissue(
+    measure_phantom_transfer: Measure, seed: int, tissue: int
+) -> None:
+    measured = measure_phantom_transfer(tissue=tissue, seed=seed, device="cpu")
+    row(f"raw, tissue {tissue}", measured["raw"])
+    row(f"seed {seed}, tissue {tissue}", measured["transferred"])
+    for measure, value in measured["transferred"].items():
+        assert value <= 0.5 * measured["raw"][measure], measure
