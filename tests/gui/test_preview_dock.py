@@ -138,8 +138,12 @@ def test_side_by_side_moves_together(viewer: Any, person: Any, shown: Any, qtbot
     shown.parent().raise_()
     qtbot.wait(200)
     width, canvas_width = shown.width(), person.canvas().width()
+    viewer.camera.zoom *= 3
+    viewer.camera.center = (0, 500.0, 400.0)
+    zoom = viewer.camera.zoom
     person.click(shown.side_button)
     qtbot.wait(500)
+    assert (viewer.camera.zoom, tuple(viewer.camera.center)) == (zoom, (0, 500.0, 400.0))  # no jump
     assert abs(shown.width() - width) < 20
     side = shown._side.model
     canvas, before = person.canvas(), shown._side.canvas

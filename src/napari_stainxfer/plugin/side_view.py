@@ -45,7 +45,11 @@ class SideView:
 
     def show(self, levels: Any, options: dict[str, Any]) -> Any:
         """Add the layer to show, and look where the viewer looks. Returns it."""
-        layer = self.model.add_image(list(levels), **options)
+        self._busy = True  # a first layer makes its viewer show it whole, which is not to be followed
+        try:
+            layer = self.model.add_image(list(levels), **options)
+        finally:
+            self._busy = False
         self._copy(*self._cameras)
         return layer
 

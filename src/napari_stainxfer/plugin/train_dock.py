@@ -38,7 +38,7 @@ from napari_stainxfer.training import (
 
 _MAIN = ["method", "extractor", "epochs"]
 _MORE = [name for name in TrainingSettings.model_fields if name not in _MAIN]
-_NOTHING = "Nothing (the identity)"
+_NOTHING = "Nothing"
 
 
 class TrainDock(Dock):
