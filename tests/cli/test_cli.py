@@ -232,6 +232,6 @@ def test_the_help_names_every_method() -> None:
 
 
 def test_gui_without_napari_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_stainxfer.cli.app.find_spec", lambda name: None)
+    monkeypatch.setattr("napari_stainxfer.cli.looking.find_spec", lambda name: None)
     with pytest.raises(StainTransferError, match=r"pip install 'napari-stainxfer\[napari\]'"):
         CliRunner().invoke(app, ["gui"], catch_exceptions=False)

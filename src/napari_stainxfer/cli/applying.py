@@ -1,0 +1,89 @@
+"""The verb that writes normalised slides: apply."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from napari_stainxfer.cli import console, options
+from napari_stainxfer.errors import StainTransferError
+from napari_stainxfer.files import make_folder
+from napari_stainxfer.slides import open_slide
+
+
+def apply(
+    model: Annotated[Path, typer.Argument(help="Model file from `stainxfer train`.")],
+    slides: Annotated[list[Path], typer.Argument(help="Slides to normalise.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="OUT.ome.tif for one slide, a folder for several.")
+    ],
+    region: Annotated[str | None, typer.Option(help="y,x,height,width in level-0 pixels.")] = None,
+    mpp: Annotated[float | None, typer.Option(help="um/px of the slides, where the files have none.")] = None,
+    compression: Annotated[Literal["jpeg", "lossless"], typer.Option(help="How tiles are stored.")] = "jpeg",
+    quality: Annotated[int, typer.Option(min=1, max=100, help="JPEG quality.")] = 90,
+    device: options.Device = "auto",
+    as_json: options.AsJson = False,
+) -> None:
+    """Write slides in the reference's stain as pyramids that any viewer opens.
+
+    Of several slides one that cannot be used is named and passed over; the exit code is then 2.
+    """
+    from napari_stainxfer.applying import normalize_slide
+    from napari_stainxfer.methods import load
+
+    loaded, box = load(model), options.parse_region(region)
+    targets = _targets(slides, output)
+    written, failed = [], []
+    for path, target in zip(slides, targets, strict=True):
+        try:
+            with open_slide(path, mpp=mpp) as slide, console.bar(slide.name) as bar:
+                normalize_slide(
+                    loaded,
+                    slide,
+                    target,
+                    region=box,
+                    compression=compression,
+                    quality=quality,
+                    device=device,
+                    on_progress=bar.export,
+                )
+        except KeyboardInterrupt:
+            raise StainTransferError(f"Stopped; {target} was not written, run it again.") from None
+        except StainTransferError as error:
+            if len(slides) == 1:
+                raise
+            console.say(f"stainxfer: {error}")
+            failed.append(str(path))
+        else:
+            written.append(str(target))
+    console.give({"model": str(model), "outputs": written, "failed": failed}, as_json=as_json)
+    if failed:
+        raise StainTransferError(f"{len(failed)} of {len(slides)} slides were not written; see above.")
+
+
+def _targets(slides: list[Path], output: Path) -> list[Path]:
+    """One file, or one file a slide in a folder.
+
+    Raises
+    ------
+    StainTransferError
+        When several slides would go into one file, or onto each other or themselves.
+    """
+    is_file = output.suffix.lower() in (".tif", ".tiff")
+    if is_file and len(slides) > 1:
+        raise StainTransferError(
+            f"{len(slides)} slides do not fit into the one file {output}; give a folder."
+        )
+    targets = [output] if is_file else [output / f"{slide.stem}.ome.tif" for slide in slides]
+    if len(set(targets)) < len(targets):
+        raise StainTransferError(
+            "Two of the slides have the same name; normalise them into different folders."
+        )
+    for slide, target in zip(slides, targets, strict=True):
+        if target.exists() and slide.exists() and target.samefile(slide):
+            raise StainTransferError(f"{target} is the slide itself; choose another output.")
+    if not is_file:
+        make_folder(output)
+    return targets
