@@ -32,23 +32,29 @@ TILE_PX = 512
 class MethodRecord(NamedTuple):
     """Where a method lives, imported only when it is needed, and what fits it.
 
-    ``fitted_on`` is ``pairs`` for a training on pairs of patches, and ``tissue`` for measuring the tissue
-    of each side by itself.
+    ``fitted_on`` is ``pairs`` for a training on pairs of patches, ``patches`` for a training on the same
+    patches that does not use which belong together, and ``tissue`` for measuring the tissue of each side by
+    itself.
     """
 
     name: str
     module: str
     attribute: str
-    fitted_on: Literal["pairs", "tissue"]
+    fitted_on: Literal["pairs", "patches", "tissue"]
 
 
 _TRAINED = ("nst", "nst-ad", "nst-hrnet", "nst-ad-hrnet")
+_UNPAIRED = {"dcgmm": "DCGMM", "staingan": "StainGAN", "staingan-identity": "StainGAN"}
 _MEASURED = ("histogram", "reinhard", "ruifrok", "nmf", "macenko", "vahadane")
 
 METHODS: dict[str, MethodRecord] = {
     **{
         name: MethodRecord(name, "napari_stainxfer.methods.neural", "NeuralStyle", "pairs")
         for name in _TRAINED
+    },
+    **{
+        name: MethodRecord(name, f"napari_stainxfer.methods.{attribute.lower()}", attribute, "patches")
+        for name, attribute in _UNPAIRED.items()
     },
     **{
         name: MethodRecord(name, "napari_stainxfer.methods.pixelwise", "PixelwiseMethod", "tissue")
