@@ -20,7 +20,7 @@ from napari_stainxfer.segmentation.settings import SegmenterSettings
 from napari_stainxfer.training import resolve_device
 
 _KIND = "napari-stainxfer segmenter 1"
-TILE_PX = 512
+TILE_PX = 1024
 
 
 class SegmenterCard(BaseModel):
