@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from napari_stainxfer.benchmarks.lab_images import (
     folder_examples,
@@ -18,9 +20,10 @@ from napari_stainxfer.benchmarks.lab_images import (
 from napari_stainxfer.benchmarks.lab_scores import MEAN, WORST, distance_left, summarise
 from napari_stainxfer.benchmarks.lab_settings import Table2Run
 from napari_stainxfer.benchmarks.table2 import RAW, Part, Score, run_table2
+from napari_stainxfer.cli.app import app
 from napari_stainxfer.errors import SlideError, StainTransferError
 from napari_stainxfer.phantom import LABS
-from napari_stainxfer.segmentation import SegmenterEvent, SegmenterSettings, SegmenterStep
+from napari_stainxfer.segmentation import SegmenterEvent, SegmenterSettings, SegmenterStep, load_segmenter
 from napari_stainxfer.training import Event
 
 TINY = SegmenterSettings(width=16, crop_px=64, steps=60, batch_size=4, learning_rate=4e-3)
@@ -145,6 +148,75 @@ def test_an_unknown_method_is_refused_before_anything_is_done(labs_folder: Path,
             folder_labs(labs_folder, 2.0), tmp_path, RUN, methods=["magic"], seeds=[0], listener=Listening()
         )
     assert not list(tmp_path.iterdir())
+
+
+def results(*arguments: object) -> dict[str, object]:
+    done = CliRunner().invoke(app, [*map(str, arguments), "--json"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    answer: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def test_the_verb_writes_table_numbers_and_pictures(
+    finished: tuple[Path, list[Score], list[Listening]], labs_folder: Path, tmp_path: Path
+) -> None:
+    trained = finished[0] / "seed0" / "segmenter.safetensors"
+    command = ("bench", "table2", "--data", labs_folder, "--mpp", 2.0, "--methods", "reinhard,histogram")
+    command = (*command, "--seeds", "0,1", "--segmenter", trained, "--device", "cpu", "-o", tmp_path / "out")
+    answer = results(*command)
+    by_hand = {(score.lab, score.method): score.dice for score in finished[1]}
+    assert answer["lab1, raw"] == pytest.approx(by_hand["lab1", RAW], abs=1e-3)
+    assert answer["reinhard, mean"] == pytest.approx(by_hand["lab2", "reinhard"], abs=1e-3)
+    assert answer["reinhard, distance left"] < 0.7
+    lines = Path(str(answer["md"])).read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("| Dice, higher is better | lab1 | lab2 | mean | worst lab |")
+    assert [line.split("|")[1].strip() for line in lines[2:5]] == [RAW, "reinhard", "histogram"]
+    assert "±" in lines[2]
+    numbers = json.loads(Path(str(answer["json"])).read_text())
+    assert len(numbers["dice"]["reinhard"]["lab2"]) == 2
+    assert numbers["facts"]["seeds"] == [0, 1]
+    with Image.open(str(answer["png"])) as panel:
+        assert panel.width > panel.height > 400
+    written = (tmp_path / "out" / "seed1" / "lab2-reinhard.json").stat().st_mtime_ns
+    assert results(*command) == answer
+    assert (tmp_path / "out" / "seed1" / "lab2-reinhard.json").stat().st_mtime_ns == written
+
+
+def test_what_the_verb_refuses(finished: tuple[Path, list[Score], list[Listening]], tmp_path: Path) -> None:
+    trained = finished[0] / "seed0" / "segmenter.safetensors"
+
+    def refused(*options: object) -> str:
+        with pytest.raises(StainTransferError) as caught:
+            CliRunner().invoke(
+                app, [*map(str, ("bench", "table2", "-o", tmp_path, *options))], catch_exceptions=False
+            )
+        return str(caught.value)
+
+    assert "give them as 0,1,2" in refused("--segmenter", trained, "--seeds", "a")
+    assert "is not trained" in refused("--segmenter", trained, "--steps", 3)
+    assert "There is no segmenter" in refused("--segmenter", tmp_path / "none.safetensors")
+    assert "There is no folder" in refused("--data", tmp_path / "none")
+
+
+def test_the_verb_trains_a_segmenter_on_a_folder(labs_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "s.safetensors"
+    answer = results(
+        *(
+            "segmenter",
+            "--data",
+            labs_folder / "lab1",
+            "--mpp",
+            2.0,
+            "--steps",
+            1,
+            "-o",
+            out,
+            "--device",
+            "cpu",
+        )
+    )
+    assert answer["images"] == 4
+    assert load_segmenter(out).card.settings == SegmenterSettings(steps=1)
 
 
 def score(lab: str, method: str, dice: float, seed: int = 0) -> Score:

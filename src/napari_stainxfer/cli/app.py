@@ -8,6 +8,7 @@ import typer
 
 from napari_stainxfer.cli import console
 from napari_stainxfer.cli.applying import apply
+from napari_stainxfer.cli.benchmarking import bench
 from napari_stainxfer.cli.looking import demo, gui, info
 from napari_stainxfer.cli.segmenting import segmenter
 from napari_stainxfer.cli.training import pair, train
@@ -22,6 +23,7 @@ app = typer.Typer(
 
 for verb in (info, pair, train, apply, segmenter, demo, gui):
     app.command()(verb)
+app.add_typer(bench, name="bench")
 
 
 def main() -> None:
