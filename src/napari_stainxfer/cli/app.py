@@ -8,7 +8,9 @@ import typer
 
 from napari_stainxfer.cli import console
 from napari_stainxfer.cli.applying import apply
+from napari_stainxfer.cli.benchmarking import bench
 from napari_stainxfer.cli.looking import demo, gui, info
+from napari_stainxfer.cli.segmenting import segmenter
 from napari_stainxfer.cli.training import pair, train
 from napari_stainxfer.errors import StainTransferError
 
@@ -19,8 +21,9 @@ app = typer.Typer(
     help="Few-shot stain transfer for histology slides.",
 )
 
-for verb in (info, pair, train, apply, demo, gui):
+for verb in (info, pair, train, apply, segmenter, demo, gui):
     app.command()(verb)
+app.add_typer(bench, name="bench")
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from napari_stainxfer.applying import ExportProgress
+from napari_stainxfer.segmentation import SegmenterEvent, SegmenterStep
 from napari_stainxfer.training import DoneEvent, EpochEvent, Event, MeasureEvent, NoticeEvent, StepEvent
 
 terminal = Console(stderr=True, highlight=False)
@@ -59,6 +60,14 @@ class Bar:
             self._progress.update(self._task, completed=1.0, note=f"{event.seconds:.0f} s")
         else:
             assert isinstance(event, EpochEvent)
+
+    def segmenter(self, event: SegmenterEvent) -> None:
+        """Show an event of a segmenter's training."""
+        if isinstance(event, SegmenterStep):
+            note = f"loss {event.loss:.3f}, {_left(event.seconds_left)}"
+            self._progress.update(self._task, completed=event.step / event.total_steps, note=note)
+        else:
+            self._progress.update(self._task, completed=1.0, note=f"{event.seconds:.0f} s")
 
     def export(self, progress: ExportProgress) -> None:
         """Show how far an export is."""

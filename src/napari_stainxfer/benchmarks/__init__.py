@@ -1,0 +1,1 @@
+"""Tables that anyone can make again: one command each."""

@@ -1,0 +1,106 @@
+"""The second table as files: Markdown, JSON and a picture panel."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import fmean, pstdev
+from typing import Any
+
+from napari_stainxfer.benchmarks.lab_pictures import draw_panel
+from napari_stainxfer.benchmarks.lab_scores import FIT_SECONDS, MEAN, SIZE_MB, WORST, distance_left, summarise
+from napari_stainxfer.benchmarks.lab_settings import Table2Run
+from napari_stainxfer.benchmarks.table2 import RAW, Score
+from napari_stainxfer.files import replacing
+
+_NAME = "table2"
+_HEADS = {FIT_SECONDS: "fit, s", SIZE_MB: "model, MB"}
+
+
+def write_table2(folder: Path, scores: Sequence[Score], run: Table2Run) -> dict[str, Any]:
+    """Write ``table2.md``, ``table2.json`` and ``table2.png``.
+
+    Returns
+    -------
+    dict
+        The paths, and by method the mean Dice, the worst lab's, and the share of the distance to the first
+        lab's own Dice that is left.
+    """
+    table, home = summarise(scores), scores[0].lab
+    paths = {ending: folder / f"{_NAME}.{ending}" for ending in ("md", "json", "png")}
+    facts = _facts(scores, run)
+    left = {name: distance_left(table, home, name) for name in table if name != RAW and MEAN in table[RAW]}
+    content = {
+        "facts": facts,
+        "dice": table,
+        "distance_left": left,
+        "scores": [s.model_dump() for s in scores],
+    }
+    with replacing(paths["json"]) as temporary:
+        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    with replacing(paths["md"]) as temporary:
+        temporary.write_text(_markdown(table, facts), encoding="utf-8")
+    _panel(paths["png"], folder, scores)
+    return {
+        **{ending: str(path) for ending, path in paths.items()},
+        f"{home}, {RAW}": round(fmean(table[RAW][home]), 3),
+        **{
+            f"{name}, {column}": round(fmean(row[column]), 3)
+            for name, row in table.items()
+            for column in (MEAN, WORST)
+            if column in row
+        },
+        **{f"{name}, distance left": round(value, 3) for name, value in left.items()},
+    }
+
+
+def _facts(scores: Sequence[Score], run: Table2Run) -> dict[str, Any]:
+    return {
+        "data": run.data,
+        "segmenter": run.given or f"{run.segmenter.steps} steps from {run.weights} weights",
+        "segmenter um/px": run.segmenter.mpp,
+        "preset": run.preset if run.epochs is None else f"{run.preset}, {run.epochs} epochs",
+        "seeds": sorted({score.seed for score in scores}),
+        "threads": sorted({score.threads for score in scores}),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "versions": {name: version(name) for name in ("napari-stainxfer", "torch", "numpy")},
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def _markdown(table: dict[str, dict[str, list[float]]], facts: dict[str, Any]) -> str:
+    columns = list(dict.fromkeys(column for row in table.values() for column in row))
+    lines = [
+        "| Dice, higher is better | " + " | ".join(_HEADS.get(column, column) for column in columns) + " |",
+        "|---" * (len(columns) + 1) + "|",
+    ]
+    for name, row in table.items():
+        cells = [_cell(row.get(column, []), digits=1 if column in _HEADS else 3) for column in columns]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    lines += ["", *(f"- {name}: {value}" for name, value in facts.items()), ""]
+    return "\n".join(lines)
+
+
+def _cell(values: Sequence[float], digits: int) -> str:
+    """Mean, and the standard deviation over the seeds where there are several."""
+    if not values:
+        return "–"
+    mean = f"{fmean(values):.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ± {pstdev(values):.{digits}f}"
+
+
+def _panel(path: Path, folder: Path, scores: Sequence[Score]) -> None:
+    """Draw what the first seed gave."""
+    rows: dict[str, dict[str, Path]] = {}
+    titles = {}
+    for score in scores:
+        if score.seed == scores[0].seed:
+            picture = folder / f"seed{score.seed}" / f"{score.lab}-{score.method}.png"
+            rows.setdefault(score.lab, {})[score.method] = picture
+            titles[score.lab, score.method] = f"{score.lab} {score.method}: {score.dice:.2f}"
+    draw_panel(path, rows, titles)

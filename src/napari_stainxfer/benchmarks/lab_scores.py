@@ -1,0 +1,42 @@
+"""From single scores to the numbers of the second table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean
+
+from napari_stainxfer.benchmarks.table2 import RAW, Score
+
+MEAN, WORST, FIT_SECONDS, SIZE_MB = "mean", "worst lab", "fit", "size"
+
+
+def summarise(scores: Sequence[Score]) -> dict[str, dict[str, list[float]]]:
+    """By method and column, a value for every seed.
+
+    The columns are the labs in the order they come, mean and worst of all but the first lab, and, averaged
+    over the labs, the seconds of the fit and the size of the model in MB. The first lab has raw only.
+    """
+    home = scores[0].lab
+    table: dict[str, dict[str, list[float]]] = {}
+    for method in dict.fromkeys(score.method for score in scores):
+        row: dict[str, list[float]] = {}
+        of_method = [score for score in scores if score.method == method]
+        for score in of_method:
+            row.setdefault(score.lab, []).append(score.dice)
+        away = [score for score in of_method if score.lab != home]
+        for seed in dict.fromkeys(score.seed for score in away):
+            values = [score.dice for score in away if score.seed == seed]
+            row.setdefault(MEAN, []).append(fmean(values))
+            row.setdefault(WORST, []).append(min(values))
+        if method != RAW and away:
+            row[FIT_SECONDS] = [fmean(score.fit_seconds for score in away)]
+            row[SIZE_MB] = [fmean(score.model_bytes for score in away) / 1e6]
+        table[method] = row
+    return table
+
+
+def distance_left(table: dict[str, dict[str, list[float]]], home: str, method: str) -> float:
+    """How much of raw's mean distance to the first lab's own Dice is left: 0.5 is halved, 0 is closed."""
+    own = fmean(table[RAW][home])
+    before = own - fmean(table[RAW][MEAN])
+    return (own - fmean(table[method][MEAN])) / before if before else float("nan")

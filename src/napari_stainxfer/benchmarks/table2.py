@@ -1,0 +1,276 @@
+"""The second table: a segmenter of one lab on the slides of others, raw and through each stain transfer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from napari_stainxfer.benchmarks.lab_images import (
+    Labelled,
+    LabImages,
+    mask_like,
+    read_example,
+    read_whole,
+    scaled,
+)
+from napari_stainxfer.benchmarks.lab_pictures import save_outlines
+from napari_stainxfer.benchmarks.lab_settings import Table2Run
+from napari_stainxfer.errors import StainTransferError
+from napari_stainxfer.evaluation import dice
+from napari_stainxfer.files import make_folder, replacing
+from napari_stainxfer.methods import METHODS, Model, load, slide_glass
+from napari_stainxfer.methods.fitting import fit
+from napari_stainxfer.methods.tissue_colours import shared_mpp
+from napari_stainxfer.segmentation import (
+    Segmenter,
+    SegmenterEvent,
+    load_segmenter,
+    train_segmenter,
+)
+from napari_stainxfer.slides import RGB
+from napari_stainxfer.training import Event
+
+RAW = "raw"
+
+
+class Score(BaseModel):
+    """How well one lab was segmented through one method.
+
+    Attributes
+    ----------
+    dice
+        Over the pixels of all judged images of the lab together.
+    fit_seconds, model_bytes
+        Of the stain transfer; 0 for raw.
+    seconds
+        Of reading, transferring and segmenting the judged images.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lab: str
+    method: str
+    seed: int
+    dice: float
+    fit_seconds: float = 0.0
+    seconds: float
+    model_bytes: int = 0
+    threads: int
+
+
+class Part(NamedTuple):
+    """What is done next: the segmenter of a seed, or one lab through one method."""
+
+    seed: int
+    lab: str
+    method: str
+
+
+class Listener(Protocol):
+    """What a run tells: the next part with how far it is and the seconds left, and what happens within it."""
+
+    def part(self, part: Part, done: int, total: int, seconds_left: float | None) -> None:
+        """Begin with a part; the time left is unknown at first."""
+
+    def training(self, event: Event) -> None:
+        """Pass on an event of a stain transfer's training."""
+
+    def segmenter(self, event: SegmenterEvent) -> None:
+        """Pass on an event of the segmenter's training."""
+
+
+def run_table2(
+    labs: Sequence[LabImages],
+    folder: Path,
+    run: Table2Run,
+    *,
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    given: Segmenter | None = None,
+    weights: str | Path | None = None,
+    device: str = "auto",
+    listener: Listener,
+) -> list[Score]:
+    """Measure everything that is not yet in the folder; returns all scores.
+
+    A segmenter, a fitted method and a score are kept in the folder as soon as they are there, and a
+    training's checkpoint after every epoch, so a run that was stopped goes on where it was.
+
+    Parameters
+    ----------
+    labs
+        The first is the lab that the segmenter learns from and the others are transferred to.
+    methods
+        Names in ``METHODS``; raw is always measured.
+    seeds
+        Each is one segmenter and one training of every method that is trained.
+    given
+        A segmenter to use for every seed, in place of training one.
+
+    Raises
+    ------
+    StainTransferError
+        For an unknown method, or a folder with the results of another run.
+    """
+    for method in methods:
+        if method not in METHODS:
+            raise StainTransferError(f"No method is called {method!r}; there are {', '.join(METHODS)}.")
+    make_folder(folder)
+    run.keep(folder)
+    bench = _Bench(labs, folder, run, given, weights, device, listener)
+    parts = list(_parts(labs, methods, seeds))
+    clock = _Clock()
+    scores = []
+    for number, part in enumerate(parts):
+        kept = bench.kept(part)
+        if kept is None:
+            listener.part(part, number, len(parts), clock.left(parts[number:]))
+            started = time.perf_counter()
+            kept = bench.measure(part)
+            clock.note(part, time.perf_counter() - started)
+        scores.append(kept)
+    return scores
+
+
+def _parts(labs: Sequence[LabImages], methods: Sequence[str], seeds: Sequence[int]) -> Iterator[Part]:
+    """The first lab raw, then lab by lab, so that after one lab every method's time is known."""
+    for seed in seeds:
+        yield Part(seed, labs[0].name, RAW)
+        for lab in labs[1:]:
+            yield from (Part(seed, lab.name, method) for method in (RAW, *methods))
+
+
+class _Clock:
+    """Guesses the time left from what parts of the same method took."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, list[float]] = {}
+
+    def note(self, part: Part, seconds: float) -> None:
+        self._seconds.setdefault(part.method, []).append(seconds)
+
+    def left(self, parts: Sequence[Part]) -> float | None:
+        """Unknown until every method has been timed once."""
+        if not all(part.method in self._seconds for part in parts):
+            return None
+        return float(sum(np.mean(self._seconds[part.method]) for part in parts))
+
+
+class _Bench:
+    """Measures parts, and keeps what they cost."""
+
+    def __init__(
+        self,
+        labs: Sequence[LabImages],
+        folder: Path,
+        run: Table2Run,
+        given: Segmenter | None,
+        weights: str | Path | None,
+        device: str,
+        listener: Listener,
+    ) -> None:
+        self._labs = {lab.name: lab for lab in labs}
+        self._reference = labs[0]
+        self._folder, self._run, self._weights = folder, run, weights
+        self._device, self._listener = device, listener
+        self._segmenters: dict[int, Segmenter] = {}
+        self._given = given
+        slides = [labelled.slide for lab in labs for labelled in (*lab.taught, *lab.judged)]
+        self._read_mpp = shared_mpp(slides)
+
+    def kept(self, part: Part) -> Score | None:
+        path = self._path(part, "json")
+        return Score.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def measure(self, part: Part) -> Score:
+        segmenter = self._segmenter(part.seed)
+        lab = self._labs[part.lab]
+        started = time.perf_counter()
+        model = None if part.method == RAW else self._model(part, lab)
+        fitted = time.perf_counter()
+        found, truth, shown = [], [], None
+        for labelled in lab.judged:
+            image = self._seen(labelled, model, segmenter.card.settings.mpp)
+            found.append(segmenter.segment(image))
+            truth.append(mask_like(labelled.mask, image))
+            shown = shown or (image, found[0], truth[0])
+        score = Score(
+            lab=part.lab,
+            method=part.method,
+            seed=part.seed,
+            dice=dice(
+                np.concatenate([mask.ravel() for mask in found]),
+                np.concatenate([mask.ravel() for mask in truth]),
+            ),
+            fit_seconds=round(fitted - started, 1),
+            seconds=round(time.perf_counter() - fitted, 1),
+            model_bytes=0 if model is None else self._path(part, "safetensors").stat().st_size,
+            threads=torch.get_num_threads(),
+        )
+        if shown is not None:
+            save_outlines(self._path(part, "png"), *shown)
+        with replacing(self._path(part, "json")) as temporary:
+            temporary.write_text(score.model_dump_json(indent=1), encoding="utf-8")
+        return score
+
+    def _seen(self, labelled: Labelled, model: Model | None, mpp: float) -> RGB:
+        """What the segmenter sees of a slide; raw images take the same way but for the transfer."""
+        if model is None:
+            return scaled(read_whole(labelled.slide, self._read_mpp), self._read_mpp, mpp)
+        pixels = read_whole(labelled.slide, model.card.mpp)
+        normalised = model.transform(pixels, glass=slide_glass(labelled.slide))
+        return scaled(normalised, model.card.mpp, mpp)
+
+    def _segmenter(self, seed: int) -> Segmenter:
+        if self._given is not None:
+            return self._given
+        if seed not in self._segmenters:
+            path = self._folder / f"seed{seed}" / "segmenter.safetensors"
+            if not path.exists():
+                settings = self._run.segmenter.model_copy(update={"seed": seed})
+                examples = [read_example(one, self._read_mpp, settings.mpp) for one in self._reference.taught]
+                trained = train_segmenter(
+                    examples,
+                    settings,
+                    weights=self._weights,
+                    device=self._device,
+                    on_event=self._listener.segmenter,
+                )
+                trained.save(path)
+            self._segmenters[seed] = load_segmenter(path).to(self._device)
+        return self._segmenters[seed]
+
+    def _model(self, part: Part, lab: LabImages) -> Model:
+        path = self._path(part, "safetensors")
+        if not path.exists():
+            checkpoint = path.with_suffix(".checkpoint")
+            trained = METHODS[part.method].fitted_on == "pairs"
+            options = {
+                "epochs": self._run.epochs,
+                "preset": self._run.preset,
+                "checkpoint": checkpoint,
+                "resume": checkpoint.exists(),
+            }
+            model = fit(
+                self._reference.fitted,
+                lab.fitted,
+                method=part.method,
+                seed=part.seed,
+                device=self._device,
+                on_event=self._listener.training,
+                **(options if trained else {}),
+            )
+            model.save(path)
+            checkpoint.unlink(missing_ok=True)
+        return load(path).to(self._device)
+
+    def _path(self, part: Part, suffix: str) -> Path:
+        folder = self._folder / f"seed{part.seed}"
+        make_folder(folder)
+        return folder / f"{part.lab}-{part.method}.{suffix}"
