@@ -250,7 +250,7 @@ class _Bench:
         path = self._path(part, "safetensors")
         if not path.exists():
             checkpoint = path.with_suffix(".checkpoint")
-            trained = METHODS[part.method].fitted_on == "pairs"
+            trained = METHODS[part.method].fitted_on != "tissue"
             options = {
                 "epochs": self._run.epochs,
                 "preset": self._run.preset,
