@@ -31,7 +31,7 @@ def save(image: RGB, path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def mitos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four frames in the layout of MITOS-ATYPIA-14; the second scanner looks 7 px lower and 5 px to the left."""
+    """Four frames in the layout of MITOS-ATYPIA-14; the second scanner looks 7 px lower and 5 px left."""
     folder = tmp_path_factory.mktemp("mitos")
     for number in range(4):
         aperio, hamamatsu = (tissue(lab, number) for lab in ("lab2", "lab1"))

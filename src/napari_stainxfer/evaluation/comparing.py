@@ -83,7 +83,7 @@ def _read_mask(path: Path, full: tuple[int, int], shape: tuple[int, ...]) -> NDA
         raise SlideError(f"{path} cannot be read as a mask ({error}); save it as PNG.") from None
     if (grey.height, grey.width) != full:
         raise SlideError(
-            f"The mask {path} is {grey.height} x {grey.width} px and the images are {full[0]} x {full[1]} px; "
+            f"The mask {path} is {grey.height} x {grey.width} px, the images are {full[0]} x {full[1]} px; "
             "they must agree."
         )
     marked = grey.point(lambda value: 255 if value else 0)
