@@ -71,19 +71,15 @@ class Judged(NamedTuple):
     red_cells: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, tissue: int) -> Judged:
-        """Rendered from a seed."""
+    def of(cls, tissue: int, mpp: float) -> Judged:
+        """Rendered from a seed, in pixels of ``mpp`` um."""
         size = (_JUDGED_PX, _JUDGED_PX)
         corners = [round(share * _JUDGED_PX) - _FIELD for share in (0.25, 0.5, 0.75)]
         boxes = [Box(y, x, 2 * _FIELD, 2 * _FIELD) for y in corners for x in corners]
         slides = [phantom_slide(lab, seed=tissue, size_px=size) for lab in ("lab2", "lab1")]
-        masks = [
-            phantom_masks(
-                tissue, Box(box.y // 2, box.x // 2, _FIELD, _FIELD), size_px=size, mpp=0.5, at_mpp=1.0
-            ).red_cells
-            for box in boxes
-        ]
-        source, truth = (np.stack([slide.read_region_at(box, mpp=1.0) for box in boxes]) for slide in slides)
+        scaled = [Box(*(round(side * 0.5 / mpp) for side in box)) for box in boxes]
+        masks = [phantom_masks(tissue, box, size_px=size, mpp=0.5, at_mpp=mpp).red_cells for box in scaled]
+        source, truth = (np.stack([slide.read_region_at(box, mpp=mpp) for box in boxes]) for slide in slides)
         return cls(source, truth, np.concatenate(masks))
 
     def errors(self, images: NDArray[np.uint8], distance: PerceptualDistance) -> dict[str, float]:
@@ -101,7 +97,7 @@ class Judged(NamedTuple):
 def measure_phantom_transfer() -> Callable[..., dict[str, dict[str, float]]]:
     """Errors on tissue kept aside: raw, after histogram matching, after a method fitted with the options.
 
-    ``tissue`` is the seed of the judged tissue. The same options are fitted once.
+    ``tissue`` is the seed of the judged tissue, ``mpp`` its um/px. The same options are fitted once.
     """
     distance = PerceptualDistance()
     reference, source = (
@@ -112,13 +108,13 @@ def measure_phantom_transfer() -> Callable[..., dict[str, dict[str, float]]]:
     colours = np.concatenate([read_patch(reference, patch) for patch in patches])
     judged, fitted = cache(Judged.of), cache(lambda **options: fit(reference, source, **options))
 
-    def measure(*, tissue: int = 11, **options: object) -> dict[str, dict[str, float]]:
-        fields, model = judged(tissue), fitted(**options)
+    def measure(*, tissue: int = 11, mpp: float = 1.0, **options: object) -> dict[str, dict[str, float]]:
+        fields, model = judged(tissue, mpp), fitted(**options)
         matched = [match_histograms(image, colours, channel_axis=-1) for image in fields.source]
         images = {
             "raw": fields.source,
             "histogram matching": np.stack(matched).astype(np.uint8),
-            "transferred": np.stack([model.transform(image) for image in fields.source]),
+            "transferred": np.stack([model.transform(image, mpp=mpp) for image in fields.source]),
         }
         return {name: fields.errors(side, distance) for name, side in images.items()}
 

@@ -37,7 +37,7 @@ def slide() -> Slide:
 @pytest.fixture(scope="module")
 def whole(model: Model, slide: Slide) -> np.ndarray:
     pixels = slide.read_region(Box(0, 0, *SIZE))
-    return model.transform(pixels, glass=slide_glass(slide), tile_px=4096)
+    return model.transform(pixels, mpp=slide.mpp, glass=slide_glass(slide), tile_px=4096)
 
 
 def test_tiles_equal_the_whole(model: Model, slide: Slide, whole: np.ndarray, tmp_path: Path) -> None:

@@ -60,7 +60,9 @@ def slide() -> Slide:
 
 @pytest.fixture(scope="module")
 def whole(model: Model, slide: Slide) -> np.ndarray:
-    return model.transform(slide.read_region(Box(0, 0, *SIZE)), glass=slide_glass(slide), tile_px=4096)
+    return model.transform(
+        slide.read_region(Box(0, 0, *SIZE)), mpp=slide.mpp, glass=slide_glass(slide), tile_px=4096
+    )
 
 
 @pytest.fixture

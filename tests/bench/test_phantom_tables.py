@@ -48,3 +48,11 @@ def test_the_default_with_other_seeds_and_fresh_tissue(
     row(f"seed {seed}, tissue {tissue}", measured["transferred"])
     for measure, value in measured["transferred"].items():
         assert value <= 0.5 * measured["raw"][measure], measure
+
+
+def test_the_default_on_pixels_finer_than_it_was_trained_on(measure_phantom_transfer: Measure) -> None:
+    measured = measure_phantom_transfer(mpp=0.5, seed=0, device="cpu")
+    for name, errors in measured.items():
+        row(f"{name}, 0.5 um/px", errors)
+    for measure, value in measured["transferred"].items():
+        assert value < measured["raw"][measure], measure

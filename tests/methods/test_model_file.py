@@ -49,7 +49,7 @@ class TestRoundTrip:
         assert again.card.model_dump(exclude={"method_state"}) == model.card.model_dump(
             exclude={"method_state"}
         )
-        assert (again.halo_px, again.method.align_px) == (model.halo_px, model.method.align_px)
+        assert (again.method.halo_px, again.method.align_px) == (model.method.halo_px, model.method.align_px)
         picture = tissue(83, 61)
         expected = model.transform(picture)
         assert (expected != picture).mean() > 0.9

@@ -41,6 +41,22 @@ class TestTransform:
         picture = tissue(*shape, seed=seed)
         assert_alike(model.transform(picture, tile_px=one), model.transform(picture, tile_px=other))
 
+    @given(tiling=tilings, seed=st.integers(0, 9), mpp=st.sampled_from([0.5, 0.36, 0.25]))
+    @settings(max_examples=15, deadline=None)
+    def test_does_not_depend_on_the_tiles_where_pixels_are_finer(
+        self,
+        make_model: Make,
+        tissue: Tissue,
+        tiling: tuple[tuple[int, int], int, int],
+        seed: int,
+        mpp: float,
+    ) -> None:
+        (shape, one, other), model = tiling, make_model()
+        picture = tissue(*shape, seed=seed)
+        assert_alike(
+            model.transform(picture, mpp=mpp, tile_px=one), model.transform(picture, mpp=mpp, tile_px=other)
+        )
+
     @pytest.mark.parametrize("tile_px", [1, 3, 7])
     def test_the_smallest_tiles(self, make_model: Make, tissue: Tissue, tile_px: int) -> None:
         picture, model = tissue(9, 14), make_model()
@@ -52,7 +68,7 @@ class TestTransform:
         self, make_model: Make, tissue: Tissue, name: str, shape: tuple[int, int]
     ) -> None:
         model, picture = make_model(name), tissue(*shape)
-        pad = -(-model.halo_px // 4) * 4
+        pad = -(-model.method.halo_px // 4) * 4
         padded = np.pad(picture, [(pad, pad + -side % 4) for side in shape] + [(0, 0)], mode="reflect")
         image = torch.from_numpy(padded).permute(2, 0, 1)[None].float() / 255
         expected = model.method.transform(image)[0].permute(1, 2, 0).numpy().clip(0, 1) * 255

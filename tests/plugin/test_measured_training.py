@@ -1,4 +1,4 @@
-"""A method that is not trained runs through the same task as a training, without pairs."""
+"""Methods other than the paper's run through the same task as a training does."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pytest
 pytest.importorskip("napari")
 
 from napari_stainxfer.phantom import phantom_slide
-from napari_stainxfer.plugin.training_run import TrainingPlan, run_training
-from napari_stainxfer.training import DoneEvent, MeasureEvent, TrainingSettings
+from napari_stainxfer.plugin.training_run import PairsFound, TrainingPlan, run_training
+from napari_stainxfer.training import DoneEvent, EpochEvent, MeasureEvent, StepEvent, TrainingSettings
 
 SIZE = (768, 768)
 
 
-def plan(tmp_path: Path) -> TrainingPlan:
+def plan(tmp_path: Path, method: str = "reinhard") -> TrainingPlan:
     return TrainingPlan(
-        method="reinhard",
+        method=method,
         references=[phantom_slide("lab1", 0, SIZE)],
         sources=[phantom_slide("lab2", 1, SIZE)],
         pairs=None,
@@ -49,3 +49,12 @@ def test_can_be_stopped(tmp_path: Path) -> None:
 
     with pytest.raises(Stopped):
         run_training(plan(tmp_path), stop)
+
+
+def test_trained_on_the_patches_of_pairs_that_it_suggests(tmp_path: Path) -> None:
+    events: list[Any] = []
+    model = run_training(plan(tmp_path, "dcgmm"), events.append)
+    assert model.card.method == "dcgmm"
+    assert model.card.pairs == len(next(e for e in events if isinstance(e, PairsFound)).pairs.pairs)
+    assert {StepEvent, EpochEvent, DoneEvent} <= {type(event) for event in events}
+    assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_stainxfer.errors import SlideError
-from napari_stainxfer.methods import Model, Window, slide_glass, tile_boxes, window
+from napari_stainxfer.methods import Model, Window, slide_glass, tile_boxes
 from napari_stainxfer.slides import Box, Slide, write_pyramid
 
 TILE_PX = 512
@@ -126,11 +126,11 @@ def _tiles(
         try:
             for done, box in enumerate(boxes, start=1):
                 while len(ahead) < _READ_AHEAD and (upcoming := next(remaining, None)) is not None:
-                    cut = window(upcoming, slide.shape, halo_px=model.halo_px, align_px=model.method.align_px)
+                    cut = model.window(upcoming, slide.shape, mpp=slide.mpp)
                     ahead.append((cut, pool.submit(slide.read_region, cut.read)))
                 cut, future = ahead.popleft()
                 pixels = future.result()[cut.rows][:, cut.columns]
-                yield model.transform_window(pixels, glass=glass)[cut.keep]
+                yield model.transform_window(pixels, mpp=slide.mpp, glass=glass)[cut.keep]
                 pixels_done += box.height * box.width
                 if on_progress is not None:
                     spent = time.perf_counter() - started

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_stainxfer.methods import Glass, Model, window
+from napari_stainxfer.methods import Glass, Model
 from napari_stainxfer.patches import tissue_mask
 from napari_stainxfer.slides import RGB, Box, Slide, area_average
 
@@ -29,9 +29,9 @@ _CLEAN, _STAINED = 0.03, 0.08
 
 def transform_box(model: Model, slide: Slide, box: Box, glass: Glass) -> RGB:
     """A box of level 0 as the export writes it: uint8 (height, width, 3). It must lie inside the slide."""
-    cut = window(box, slide.shape, halo_px=model.halo_px, align_px=model.method.align_px)
+    cut = model.window(box, slide.shape, mpp=slide.mpp)
     pixels = slide.read_region(cut.read)[cut.rows][:, cut.columns]
-    return model.transform_window(pixels, glass=glass)[cut.keep]
+    return model.transform_window(pixels, mpp=slide.mpp, glass=glass)[cut.keep]
 
 
 def sample_boxes(slide: Slide) -> list[Box]:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import typer
 
 from napari_stainxfer.cli.eight_labs import table2
+from napari_stainxfer.cli.scanner_pairs import table1
 
 bench = typer.Typer(no_args_is_help=True, help="Make the tables of the documentation, on your own data too.")
 
+bench.command()(table1)
 bench.command()(table2)
-
-
-@bench.callback()
-def _group() -> None:
-    """Keep the verbs' names, however few they are."""

@@ -75,7 +75,7 @@ def table2(
                 output,
                 run,
                 methods=[name for name in methods.split(",") if name],
-                seeds=_numbers(seeds),
+                seeds=options.parse_numbers(seeds, "--seeds"),
                 given=given,
                 weights=weights,
                 device=device,
@@ -107,13 +107,3 @@ class _Told:
     def segmenter(self, event: SegmenterEvent) -> None:
         self._bar.segmenter(event)
         self._stop()
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        numbers = [int(part) for part in text.split(",")]
-    except ValueError:
-        numbers = []
-    if not numbers or min(numbers) < 0:
-        raise StainTransferError(f"--seeds {text!r} are not numbers; give them as 0,1,2.")
-    return numbers

@@ -36,3 +36,20 @@ def parse_region(text: str | None) -> Box | None:
             f"--region {text!r} is not four whole numbers; give y,x,height,width in level-0 pixels."
         ) from None
     return Box(y, x, height, width)
+
+
+def parse_numbers(text: str, option: str) -> list[int]:
+    """Whole numbers separated by commas.
+
+    Raises
+    ------
+    StainTransferError
+        When they are not that.
+    """
+    try:
+        numbers = [int(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or min(numbers) < 0:
+        raise StainTransferError(f"{option} {text!r} are not numbers; give them as 0,1,2.")
+    return numbers

@@ -11,7 +11,8 @@ from napari_stainxfer.cli import console, options
 from napari_stainxfer.errors import StainTransferError
 
 _METHOD_HELP = (
-    "Trained on pairs: nst, nst-ad, nst-hrnet, nst-ad-hrnet. Measured on the tissue in seconds: "
+    "Trained on pairs: nst, nst-ad, nst-hrnet, nst-ad-hrnet. Trained on the same patches without pairing: "
+    "dcgmm, staingan, staingan-identity. Measured on the tissue in seconds: "
     "histogram, reinhard, ruifrok, nmf, macenko, vahadane."
 )
 

@@ -7,6 +7,15 @@ from napari_stainxfer.evaluation.evenness import (
     normalised_median_intensity,
 )
 from napari_stainxfer.evaluation.metrics import PerceptualDistance, colour_difference, hue_error
+from napari_stainxfer.evaluation.registry import (
+    METRICS,
+    NMI_SPREAD,
+    NMI_SPREAD_TITLE,
+    Compared,
+    Metric,
+    measure_all,
+    measure_set,
+)
 from napari_stainxfer.evaluation.structure import (
     density_correlation,
     dice,
@@ -16,6 +25,11 @@ from napari_stainxfer.evaluation.structure import (
 )
 
 __all__ = [
+    "METRICS",
+    "NMI_SPREAD",
+    "NMI_SPREAD_TITLE",
+    "Compared",
+    "Metric",
     "PerceptualDistance",
     "Spread",
     "background_change",
@@ -24,6 +38,8 @@ __all__ = [
     "dice",
     "hue_error",
     "intensity_spread",
+    "measure_all",
+    "measure_set",
     "multiscale_similarity",
     "normalised_median_intensity",
     "peak_signal_to_noise",

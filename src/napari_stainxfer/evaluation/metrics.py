@@ -36,7 +36,7 @@ class PerceptualDistance:
     def __call__(self, image: RGB, truth: RGB) -> float:
         """Distance of two uint8 (H, W, 3) images of the same size."""
         same_shape(image, truth)
-        pair = torch.stack([torch.from_numpy(np.ascontiguousarray(side)) for side in (image, truth)])
+        pair = torch.from_numpy(np.stack([image, truth]))  # a copy: what is read-only stays so
         features = self._extractor(pair.permute(0, 3, 1, 2).float() / 255, self._extractor.style_layers)
         return float(sum(_unit_difference(layer) for layer in features.values()))
 

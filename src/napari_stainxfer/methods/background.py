@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -47,8 +50,14 @@ def stained(image: Tensor, glass: Glass) -> Tensor:
         (N, 1, H, W) in [0, 1]. Within ``HALO_PX`` of the borders it depends on what lies beyond them.
     """
     white = image.new_tensor(glass)[:, None, None] / 255
-    density = -((image + 1 / 255) / (white + 1 / 255)).log10().amin(dim=1, keepdim=True)
-    side = 2 * _REACH_PX + 1
-    densest = F.max_pool2d(density, side, stride=1, padding=_REACH_PX)
+    darkest = ((image + 1 / 255) / (white + 1 / 255)).amin(dim=1, keepdim=True)
+    densest = _along_both(F.max_pool2d, -darkest.log10())
     ramp = ((densest - _CLEAN) / (STAINED - _CLEAN)).clamp(0, 1)
-    return F.avg_pool2d(ramp, side, stride=1, padding=_REACH_PX, count_include_pad=False)
+    return _along_both(partial(F.avg_pool2d, count_include_pad=False), ramp)
+
+
+def _along_both(pool: Callable[..., Tensor], image: Tensor) -> Tensor:
+    """Pool rows, then columns: the same as over squares, in a fraction of the time."""
+    side = 2 * _REACH_PX + 1
+    rows = pool(image, (1, side), stride=1, padding=(0, _REACH_PX))
+    return pool(rows, (side, 1), stride=1, padding=(_REACH_PX, 0))

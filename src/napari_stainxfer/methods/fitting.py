@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 
 from napari_stainxfer.errors import TrainingError
 from napari_stainxfer.methods.model import METHODS, Model
 from napari_stainxfer.methods.neural_fitting import NeuralOptions, fit_on_pairs
+from napari_stainxfer.methods.patch_fitting import PatchOptions, fit_on_patches
 from napari_stainxfer.methods.sides import SlidesLike, as_slides
 from napari_stainxfer.methods.statistics_fitting import fit_on_tissue
 from napari_stainxfer.pairing import Pairs
@@ -68,8 +69,9 @@ def fit_stream(
         path, a uint8 (H, W, 3) array, or a list of these.
     method
         A name in ``METHODS``. Those of the paper (``nst`` to ``nst-ad-hrnet``) are trained on pairs of
-        patches. The classical ones measure the tissue of both sides, take seconds and need no pairs; their
-        statistics are those of the slides given here, for every slide they are applied to.
+        patches; StainGAN on the patches of the pairs, without using which belong together. The classical ones
+        measure the tissue of both sides, take seconds and need no pairs; their statistics are those of the
+        slides given here, for every slide they are applied to.
     pairs
         Patch pairs, or their GeoJSON file; suggested when not given.
     reference_mpp, source_mpp
@@ -83,8 +85,8 @@ def fit_stream(
         A model to start from instead of a network that adds nothing; where training starts from a map of
         densities, that is measured anew.
     checkpoint
-        Where to keep the state of the training, after every epoch and when it is stopped. A classical
-        method writes none: it is as soon measured again.
+        Where to keep the state of the training, after every epoch and when it is stopped. Only the methods of
+        the paper write one.
     resume
         Go on from ``checkpoint``.
     device
@@ -102,7 +104,8 @@ def fit_stream(
     if preset not in PRESETS:
         raise TrainingError(f"No preset is called {preset!r}; there are {', '.join(PRESETS)}.")
     resolve_device(device)
-    if METHODS[name].fitted_on == "pairs":
+    kind = METHODS[name].fitted_on
+    if kind == "pairs":
         options = NeuralOptions(name, preset, backbone, epochs, seed, settings, init, checkpoint, resume)
         ready = options.checked()
         return (
@@ -114,12 +117,22 @@ def fit_stream(
                 device,
             )
         )
-    given = {"pairs": pairs, "backbone": backbone, "epochs": epochs, "init": init, "resume": resume or None}
-    unfit = [option for option, value in given.items() if value is not None]
-    if unfit:
-        raise TrainingError(
-            f"{name} measures the slides themselves and is not trained; leave out {', '.join(unfit)}."
+    given: dict[str, object] = {"backbone": backbone, "init": init, "resume": resume or None}
+    if kind == "patches":
+        _refuse(given, f"{name} has no such choice")
+        return (
+            yield from fit_on_patches(
+                as_slides(reference, reference_mpp, "--reference-mpp"),
+                as_slides(source, source_mpp, "--source-mpp"),
+                pairs,
+                PatchOptions(name, preset, epochs, seed),
+                device,
+            )
         )
+    _refuse(
+        {"pairs": pairs, "epochs": epochs} | given,
+        f"{name} measures the slides themselves and is not trained",
+    )
     return (
         yield from fit_on_tissue(
             as_slides(reference, reference_mpp, "--reference-mpp"),
@@ -127,3 +140,10 @@ def fit_stream(
             name,
         )
     )
+
+
+def _refuse(options: Mapping[str, object], why: str) -> None:
+    """Refuse the options that were given a value."""
+    unfit = [option for option, value in options.items() if value is not None]
+    if unfit:
+        raise TrainingError(f"{why}; leave out {', '.join(unfit)}.")

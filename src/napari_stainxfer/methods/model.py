@@ -15,10 +15,10 @@ from safetensors.torch import save
 
 from napari_stainxfer.errors import ModelFileError, SlideError
 from napari_stainxfer.files import replacing
-from napari_stainxfer.methods import background
+from napari_stainxfer.methods import background, resolution
 from napari_stainxfer.methods.card import ModelCard
 from napari_stainxfer.methods.protocol import StainMethod
-from napari_stainxfer.methods.windows import tile_boxes, window
+from napari_stainxfer.methods.windows import Window, tile_boxes, window
 from napari_stainxfer.slides import Box
 
 _KIND = "napari-stainxfer model 1"
@@ -32,23 +32,29 @@ TILE_PX = 512
 class MethodRecord(NamedTuple):
     """Where a method lives, imported only when it is needed, and what fits it.
 
-    ``fitted_on`` is ``pairs`` for a training on pairs of patches, and ``tissue`` for measuring the tissue
-    of each side by itself.
+    ``fitted_on`` is ``pairs`` for a training on pairs of patches, ``patches`` for a training on the same
+    patches that does not use which belong together, and ``tissue`` for measuring the tissue of each side by
+    itself.
     """
 
     name: str
     module: str
     attribute: str
-    fitted_on: Literal["pairs", "tissue"]
+    fitted_on: Literal["pairs", "patches", "tissue"]
 
 
 _TRAINED = ("nst", "nst-ad", "nst-hrnet", "nst-ad-hrnet")
+_UNPAIRED = {"dcgmm": "DCGMM", "staingan": "StainGAN", "staingan-identity": "StainGAN"}
 _MEASURED = ("histogram", "reinhard", "ruifrok", "nmf", "macenko", "vahadane")
 
 METHODS: dict[str, MethodRecord] = {
     **{
         name: MethodRecord(name, "napari_stainxfer.methods.neural", "NeuralStyle", "pairs")
         for name in _TRAINED
+    },
+    **{
+        name: MethodRecord(name, f"napari_stainxfer.methods.{attribute.lower()}", attribute, "patches")
+        for name, attribute in _UNPAIRED.items()
     },
     **{
         name: MethodRecord(name, "napari_stainxfer.methods.pixelwise", "PixelwiseMethod", "tissue")
@@ -78,25 +84,28 @@ class Model:
         )
         return f"<Model {self.card.method} at {self.card.mpp:g} um/px: {from_ or '?'} -> {to or '?'}>"
 
-    @property
-    def halo_px(self) -> int:
-        """How far from a pixel :meth:`transform` looks."""
-        return max(self.method.halo_px, background.HALO_PX)
-
     def to(self, device: str) -> Model:
         """Compute on ``auto``, ``cpu``, ``cuda`` or ``mps``; returns itself."""
         self.method.to(device)
         return self
 
     def transform(
-        self, image: NDArray[np.uint8], *, glass: background.Glass | None = None, tile_px: int = TILE_PX
+        self,
+        image: NDArray[np.uint8],
+        *,
+        mpp: float | None = None,
+        glass: background.Glass | None = None,
+        tile_px: int = TILE_PX,
     ) -> NDArray[np.uint8]:
         """Give an image the reference's stain.
 
         Parameters
         ----------
         image
-            uint8 (H, W, 3), sRGB, at about the um/px of ``card.mpp``.
+            uint8 (H, W, 3), sRGB.
+        mpp
+            um/px of the image; by default that of ``card.mpp``. A network sees finer pixels averaged to about
+            ``card.mpp``, and its change is added to them.
         glass
             The slide's empty glass (R, G, B), 0 to 255, see :func:`slide_glass`; by default that of the
             slides the model was fitted on. Empty glass is given back byte for byte.
@@ -110,25 +119,35 @@ class Model:
         Raises
         ------
         SlideError
-            When the image is not uint8 (H, W, 3).
+            When the image is not uint8 (H, W, 3), or ``mpp`` is not above 0.
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise SlideError(
                 f"transform needs a uint8 RGB image of shape (height, width, 3), not {image.dtype} of shape "
                 f"{image.shape}; convert it first."
             )
+        if mpp is not None and not mpp > 0:
+            raise SlideError(f"{mpp} um/px is no resolution; give a number above 0.")
         out = np.empty_like(image)
         for box in tile_boxes((image.shape[0], image.shape[1]), tile_px):
-            cut = window(
-                box, (image.shape[0], image.shape[1]), halo_px=self.halo_px, align_px=self.method.align_px
-            )
+            cut = self.window(box, (image.shape[0], image.shape[1]), mpp=mpp)
             y, x, height, width = cut.read
             pixels = image[y : y + height, x : x + width][cut.rows][:, cut.columns]
-            out[_slices(box)] = self.transform_window(pixels, glass=glass)[cut.keep]
+            out[_slices(box)] = self.transform_window(pixels, mpp=mpp, glass=glass)[cut.keep]
         return out
 
+    def window(self, box: Box, shape: tuple[int, int], *, mpp: float | None = None) -> Window:
+        """What to read of an image of (height, width) at ``mpp`` um/px for :meth:`transform_window`."""
+        pixels = resolution.pixels_a_side(self.method, self.card.mpp, mpp)
+        return window(
+            box,
+            shape,
+            halo_px=max(resolution.halo_px(self.method, pixels), background.HALO_PX),
+            align_px=pixels * self.method.align_px,
+        )
+
     def transform_window(
-        self, pixels: NDArray[np.uint8], *, glass: background.Glass | None = None
+        self, pixels: NDArray[np.uint8], *, mpp: float | None = None, glass: background.Glass | None = None
     ) -> NDArray[np.uint8]:
         """Transform a window whose halo is already there; what lies within the halo is not exact."""
         image = (
@@ -137,7 +156,8 @@ class Model:
         weight = background.stained(image, glass or self.card.glass)
         if not weight.any():
             return pixels
-        mixed = torch.lerp(image, self.method.transform(image), weight)
+        a_side = resolution.pixels_a_side(self.method, self.card.mpp, mpp)
+        mixed = torch.lerp(image, resolution.transform(self.method, image, a_side), weight)
         result: NDArray[np.uint8] = (
             mixed.clamp_(0, 1).mul_(255).round_().byte()[0].permute(1, 2, 0).contiguous().numpy()
         )

@@ -75,13 +75,8 @@ def fit_on_pairs(
     device: str,
 ) -> Generator[Event, None, Model]:
     """Train step by step: yields training events, returns the model; see :func:`fit_stream`."""
-    if pairs is None:
-        pairs = suggest_pairs(references, sources)
-        if pairs.notice:
-            yield NoticeEvent(pairs.notice)
-    elif not isinstance(pairs, Pairs):
-        pairs = load_pairs(Path(pairs), references, sources)
-    patches = _read(pairs, references, sources)
+    pairs = yield from find_pairs(references, sources, pairs)
+    patches = read_patches(pairs, references, sources)
     trainer = Trainer(patches, ready.settings, device=device, extractor=ready.extractor)
     if ready.start is not None:
         _start_from(trainer, ready.start)
@@ -89,6 +84,19 @@ def fit_on_pairs(
         load_checkpoint(trainer, ready.checkpoint)
     yield from _train(trainer, ready.checkpoint)
     return Model(NeuralStyle.from_trainer(trainer), _card(trainer, pairs, references, sources))
+
+
+def find_pairs(
+    references: Sequence[Slide], sources: Sequence[Slide], pairs: Pairs | str | Path | None
+) -> Generator[Event, None, Pairs]:
+    """Suggest pairs, or read them from their file: yields what the user should know, returns them."""
+    if pairs is None:
+        pairs = suggest_pairs(references, sources)
+        if pairs.notice:
+            yield NoticeEvent(pairs.notice)
+    elif not isinstance(pairs, Pairs):
+        pairs = load_pairs(Path(pairs), references, sources)
+    return pairs
 
 
 def _settings(
@@ -101,7 +109,14 @@ def _settings(
     return TrainingSettings.preset(preset, method=method, extractor=backbone, epochs=epochs, seed=seed)
 
 
-def _read(pairs: Pairs, references: Sequence[Slide], sources: Sequence[Slide]) -> TrainingPatches:
+def read_patches(pairs: Pairs, references: Sequence[Slide], sources: Sequence[Slide]) -> TrainingPatches:
+    """Read the pixels of both sides of every pair.
+
+    Raises
+    ------
+    TrainingError
+        When there are no pairs.
+    """
     if not len(pairs.pairs):
         raise TrainingError("There are no pairs to train on; suggest or draw some first.")
     return TrainingPatches(

@@ -10,10 +10,17 @@ from napari_stainxfer.models.batch_norm import (
     restate_batch_norm,
     settle_batch_norm,
 )
+from napari_stainxfer.models.cycle import (
+    CycleDiscriminator,
+    CycleGenerator,
+    fix_instance_norm,
+    settle_instance_norm,
+)
 from napari_stainxfer.models.density_map import DensityMap, StartedGenerator, optical_density
 from napari_stainxfer.models.hrnet import HRNetGenerator
 from napari_stainxfer.models.johnson import JohnsonGenerator
 from napari_stainxfer.models.patchgan import PatchDiscriminator
+from napari_stainxfer.models.responsibility import ResponsibilityNetwork
 
 GENERATORS: dict[str, type[HRNetGenerator] | type[JohnsonGenerator]] = {
     "hrnet": HRNetGenerator,
@@ -46,15 +53,20 @@ def make_generator(name: str, *, width: int | None = None, started: bool = False
 
 __all__ = [
     "GENERATORS",
+    "CycleDiscriminator",
+    "CycleGenerator",
     "DensityMap",
     "HRNetGenerator",
     "JohnsonGenerator",
     "PatchDiscriminator",
+    "ResponsibilityNetwork",
     "StartedGenerator",
     "batch_norms",
+    "fix_instance_norm",
     "fold_batch_norm",
     "make_generator",
     "optical_density",
     "restate_batch_norm",
     "settle_batch_norm",
+    "settle_instance_norm",
 ]

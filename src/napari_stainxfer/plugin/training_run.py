@@ -49,7 +49,8 @@ class TrainingPlan:
 def run_training(plan: TrainingPlan, report: Callable[[Any], None]) -> Model:
     """Train; an exception from ``report`` stops it between two steps and the checkpoint is kept."""
     yield_to_the_window()
-    if METHODS[plan.method].fitted_on == "tissue":
+    kind = METHODS[plan.method].fitted_on
+    if kind == "tissue":
         return _report_all(fit_stream(list(plan.references), list(plan.sources), method=plan.method), report)
     pairs = plan.pairs
     if pairs is None:
@@ -59,17 +60,20 @@ def run_training(plan: TrainingPlan, report: Callable[[Any], None]) -> Model:
             on_progress=lambda share: report(PairingShare(share)),
         )
         report(PairsFound(pairs))
-    stream = fit_stream(
-        list(plan.references),
-        list(plan.sources),
-        pairs=pairs,
-        preset=plan.preset,
-        settings=plan.settings,
-        device=plan.device,
-        checkpoint=plan.checkpoint,
-        resume=plan.resume,
-        init=plan.init,
-    )
+    slides = list(plan.references), list(plan.sources)
+    if kind == "patches":
+        stream = fit_stream(*slides, method=plan.method, pairs=pairs, preset=plan.preset, device=plan.device)
+    else:
+        stream = fit_stream(
+            *slides,
+            pairs=pairs,
+            preset=plan.preset,
+            settings=plan.settings,
+            device=plan.device,
+            checkpoint=plan.checkpoint,
+            resume=plan.resume,
+            init=plan.init,
+        )
     try:
         model = _report_all(stream, report)
     finally:

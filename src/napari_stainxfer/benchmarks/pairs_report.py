@@ -1,0 +1,130 @@
+"""The first table as files: Markdown, JSON and a picture panel."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import fmean, pstdev
+from typing import Any
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+from napari_stainxfer.benchmarks.table1 import RAW, TRUTH, Result, Table1Run, picture_path
+from napari_stainxfer.evaluation import METRICS, NMI_SPREAD, NMI_SPREAD_TITLE
+from napari_stainxfer.files import replacing
+
+_NAME = "table1"
+_SHOWN_FIELDS = 3
+_INCHES = 1.8
+_COSTS = {"fit_seconds": "fit, s", "mpx_per_second": "Mpx/s", "model_mb": "model, MB"}
+
+
+def write_table1(folder: Path, results: Sequence[Result], run: Table1Run) -> dict[str, Any]:
+    """Write ``table1.md``, ``table1.json`` and ``table1.png``.
+
+    Returns
+    -------
+    dict
+        The paths, and by method the mean of the perceptual distance and of delta E.
+    """
+    table, facts = summarise(results), _facts(results, run)
+    paths = {ending: folder / f"{_NAME}.{ending}" for ending in ("md", "json", "png")}
+    content = {"facts": facts, "table": table, "results": [result.model_dump() for result in results]}
+    with replacing(paths["json"]) as temporary:
+        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    with replacing(paths["md"]) as temporary:
+        temporary.write_text(_markdown(table, facts), encoding="utf-8")
+    _panel(paths["png"], folder, results)
+    return {
+        **{ending: str(path) for ending, path in paths.items()},
+        **{
+            f"{method}, {name}": round(fmean(row[name]), 3)
+            for method, row in table.items()
+            for name in ("perceptual_distance", "delta_e")
+        },
+    }
+
+
+def summarise(results: Sequence[Result]) -> dict[str, dict[str, list[float]]]:
+    """By method and measure, the values of all fields and seeds; costs have one a seed."""
+    table: dict[str, dict[str, list[float]]] = {}
+    for result in results:
+        row = table.setdefault(result.method, {})
+        for name, values in result.values.items():
+            row.setdefault(name, []).extend(values)
+        if result.method != RAW:
+            row.setdefault("fit_seconds", []).append(result.fit_seconds)
+            row.setdefault("mpx_per_second", []).append(result.mpx_per_second)
+            row.setdefault("model_mb", []).append(result.model_bytes / 1e6)
+    return table
+
+
+def _facts(results: Sequence[Result], run: Table1Run) -> dict[str, Any]:
+    return {
+        "data": run.data,
+        "fields": len(results[0].values["perceptual_distance"]),
+        "preset": run.preset if run.epochs is None else f"{run.preset}, {run.epochs} epochs",
+        "seeds": sorted({result.seed for result in results}),
+        "threads": sorted({result.threads for result in results}),
+        "device": ", ".join(sorted({result.device for result in results})),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "versions": {name: version(name) for name in ("napari-stainxfer", "torch", "numpy")},
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def _markdown(table: Mapping[str, Mapping[str, Sequence[float]]], facts: Mapping[str, Any]) -> str:
+    measures = [name for name in METRICS if any(name in row for row in table.values())]
+    heads = {name: _head(name) for name in measures} | {NMI_SPREAD: f"{NMI_SPREAD_TITLE} ↓"} | _COSTS
+    heads = {name: head for name, head in heads.items() if any(name in row for row in table.values())}
+    lines = [
+        "| | " + " | ".join(heads.values()) + " |",
+        "|---" * (len(heads) + 1) + "|",
+    ]
+    for method, row in table.items():
+        cells = (_cell(row.get(name, ()), spread=name not in _COSTS) for name in heads)
+        lines.append(f"| {method} | " + " | ".join(cells) + " |")
+    lines += ["", *(f"- {name}: {value}" for name, value in facts.items()), ""]
+    return "\n".join(lines)
+
+
+def _head(name: str) -> str:
+    metric = METRICS[name]
+    arrow = "↓" if metric.better == "lower" else "↑"
+    return f"{metric.title}{f', {metric.unit}' if metric.unit else ''} {arrow}"
+
+
+def _cell(values: Sequence[float], *, spread: bool) -> str:
+    """Mean, and the standard deviation over fields and seeds."""
+    if not values:
+        return "–"
+    digits = 1 if abs(fmean(values)) >= 10 else 3
+    mean = f"{fmean(values):.{digits}f}"
+    return f"{mean} ± {pstdev(values):.{digits}f}" if spread and len(values) > 1 else mean
+
+
+def _panel(path: Path, folder: Path, results: Sequence[Result]) -> None:
+    """Draw the first fields through every method, as the first seed gave them."""
+    seed = results[0].seed
+    methods = [*dict.fromkeys(result.method for result in results), TRUTH]
+    fields = min(_SHOWN_FIELDS, len(results[0].values["perceptual_distance"]))
+    figure = Figure(figsize=(_INCHES * len(methods), _INCHES * fields + 0.3), layout="constrained")
+    grid = figure.subplots(fields, len(methods), squeeze=False)
+    for number, line in enumerate(grid):
+        for axes, method in zip(line, methods, strict=True):
+            axes.set_axis_off()
+            with Image.open(picture_path(folder, method, seed, number)) as image:
+                middle = [side // 2 for side in image.size]
+                half = min(128, *middle)
+                box = (middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half)
+                axes.imshow(image.crop(box))
+            if number == 0:
+                axes.set_title(method, fontsize=8)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=130)

@@ -1,0 +1,227 @@
+"""The first table: every method on the same pairs of two scanners, by every measure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from pydantic import BaseModel, ConfigDict
+
+from napari_stainxfer.benchmarks.scanner_pairs import Field, ScannerPairs
+from napari_stainxfer.errors import StainTransferError
+from napari_stainxfer.evaluation import Compared, measure_all, measure_set
+from napari_stainxfer.files import make_folder, replacing
+from napari_stainxfer.methods import METHODS, Model, load
+from napari_stainxfer.methods.fitting import fit
+from napari_stainxfer.pairing import load_pairs, save_pairs, suggest_pairs
+from napari_stainxfer.slides import RGB
+from napari_stainxfer.training import Event
+
+RAW, TRUTH = "raw", "reference"
+_RUN, _PAIRS = "run.json", "pairs.geojson"
+
+
+class Table1Run(BaseModel):
+    """What decides the outcome, kept beside it.
+
+    Attributes
+    ----------
+    data
+        Folder of pairs, or ``phantom`` with its size.
+    preset, epochs
+        Of the methods that are trained.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data: str
+    preset: str = "quick"
+    epochs: int | None = None
+
+
+class Result(BaseModel):
+    """One method, fitted with one seed.
+
+    Attributes
+    ----------
+    values
+        By the name of a measure, a value for every judged field it could be taken of, or one for the set.
+    fit_seconds
+        Of fitting, on pairs that were there.
+    mpx_per_second
+        Of transferring the judged fields.
+    model_bytes
+        0 for raw.
+    threads
+        That it was computed with.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+    method: str
+    seed: int
+    values: dict[str, list[float]]
+    fit_seconds: float = 0.0
+    mpx_per_second: float = 0.0
+    model_bytes: int = 0
+    threads: int
+    device: str
+
+
+Tell = Callable[[str, int, int], None]
+"""Called before each part, with its name, how many parts are done, and how many there are."""
+
+
+def run_table1(
+    pairs: ScannerPairs,
+    folder: Path,
+    run: Table1Run,
+    *,
+    methods: Sequence[str],
+    seeds: Sequence[int],
+    device: str = "auto",
+    on_part: Tell | None = None,
+    on_training: Callable[[Event], None] | None = None,
+) -> list[Result]:
+    """Measure everything that is not yet in the folder; returns all results, raw first.
+
+    The pairs of patches are suggested once and are the same for every method and seed. Fitted methods,
+    results and pictures are kept as soon as they are there: a run that was stopped goes on where it was.
+    Methods that measure tissue do not depend on a seed and have one result.
+
+    Raises
+    ------
+    StainTransferError
+        For an unknown method, or a folder with the results of another run.
+    """
+    for method in methods:
+        if method not in METHODS:
+            raise StainTransferError(f"No method is called {method!r}; there are {', '.join(METHODS)}.")
+    make_folder(folder)
+    _keep(run, folder)
+    parts = [(RAW, seeds[0])]
+    for method in methods:
+        parts += [(method, seed) for seed in (seeds[:1] if METHODS[method].fitted_on == "tissue" else seeds)]
+    results = []
+    for done, (method, seed) in enumerate(parts):
+        path = _path(folder, method, seed, "json")
+        if path.exists():
+            results.append(Result.model_validate_json(path.read_text(encoding="utf-8")))
+            continue
+        if on_part is not None:
+            on_part(f"{method}, seed {seed}", done, len(parts))
+        if method == RAW:
+            result = _judged(
+                pairs, None, Result(method=RAW, seed=seed, values={}, **_machine(device)), folder
+            )
+        else:
+            result = _fitted(pairs, folder, run, method, seed, device, on_training)
+        with replacing(path) as temporary:
+            temporary.write_text(result.model_dump_json(indent=1), encoding="utf-8")
+        results.append(result)
+    _show(folder, TRUTH, seeds[0], pairs.fields, [field.truth for field in pairs.fields])
+    return results
+
+
+def picture_path(folder: Path, method: str, seed: int, field: int) -> Path:
+    """Where the picture of a judged field after a method is kept."""
+    return _path(folder, method, seed, f"{field}.png")
+
+
+def _fitted(
+    pairs: ScannerPairs,
+    folder: Path,
+    run: Table1Run,
+    method: str,
+    seed: int,
+    device: str,
+    on_training: Callable[[Event], None] | None,
+) -> Result:
+    given: dict[str, Any] = {}
+    if METHODS[method].fitted_on != "tissue":
+        given = {"pairs": _patch_pairs(pairs, folder), "preset": run.preset, "epochs": run.epochs}
+    path = _path(folder, method, seed, "safetensors")
+    timing = path.with_suffix(".seconds")
+    if not path.exists() or not timing.exists():
+        started = time.perf_counter()
+        model = fit(
+            list(pairs.references),
+            list(pairs.sources),
+            method=method,
+            seed=seed,
+            device=device,
+            on_event=on_training,
+            **given,
+        )
+        seconds = time.perf_counter() - started
+        model.save(path)
+        timing.write_text(f"{seconds:.3f}", encoding="utf-8")
+    result = Result(
+        method=method,
+        seed=seed,
+        values={},
+        fit_seconds=float(timing.read_text(encoding="utf-8")),
+        model_bytes=path.stat().st_size,
+        **_machine(device),
+    )
+    return _judged(pairs, load(path).to(device), result, folder)
+
+
+def _judged(pairs: ScannerPairs, model: Model | None, result: Result, folder: Path) -> Result:
+    """Transfer every field, keep its picture, and take every measure."""
+    started = time.perf_counter()
+    images = [
+        field.source if model is None else model.transform(field.source, mpp=pairs.mpp, glass=pairs.glass)
+        for field in pairs.fields
+    ]
+    seconds = time.perf_counter() - started
+    _show(folder, result.method, result.seed, pairs.fields, images)
+    values: dict[str, list[float]] = {}
+    for field, image in zip(pairs.fields, images, strict=True):
+        compared = Compared(image, field.truth, field.source, field.red_cells, field.background)
+        for name, value in measure_all(compared).items():
+            values.setdefault(name, []).append(value)
+    values |= {name: [value] for name, value in measure_set(images).items()}
+    speed = 0.0 if model is None else sum(image[..., 0].size for image in images) / 1e6 / seconds
+    return result.model_copy(update={"values": values, "mpx_per_second": speed})
+
+
+def _patch_pairs(pairs: ScannerPairs, folder: Path) -> object:
+    """The same for everyone: suggested once, then read again."""
+    path, sides = folder / _PAIRS, (list(pairs.references), list(pairs.sources))
+    if not path.exists():
+        save_pairs(path, suggest_pairs(*sides))
+    return load_pairs(path, *sides)
+
+
+def _show(folder: Path, method: str, seed: int, fields: Sequence[Field], images: Sequence[RGB]) -> None:
+    for number in range(len(fields)):
+        with replacing(picture_path(folder, method, seed, number)) as temporary:
+            Image.fromarray(np.ascontiguousarray(images[number])).save(temporary, format="PNG")
+
+
+def _machine(device: str) -> dict[str, Any]:
+    return {"threads": torch.get_num_threads(), "device": device}
+
+
+def _keep(run: Table1Run, folder: Path) -> None:
+    """Write down what decides the outcome, or check that it is what stands there."""
+    path = folder / _RUN
+    if not path.exists():
+        with replacing(path) as temporary:
+            temporary.write_text(run.model_dump_json(indent=1), encoding="utf-8")
+    elif path.read_text(encoding="utf-8") != run.model_dump_json(indent=1):
+        raise StainTransferError(
+            f"{folder} holds the results of a run with other data or settings; give another folder, or "
+            "delete it to start anew."
+        )
+
+
+def _path(folder: Path, method: str, seed: int, suffix: str) -> Path:
+    make_folder(folder / f"seed{seed}")
+    return folder / f"seed{seed}" / f"{method}.{suffix}"

@@ -1,0 +1,88 @@
+"""The verb of the first table: bench table1."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from napari_stainxfer.cli import console, options
+from napari_stainxfer.errors import StainTransferError
+from napari_stainxfer.training import Event
+
+
+def table1(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with source/ and reference/ of the same names, or MITOS-ATYPIA-14's; else the phantom."
+        ),
+    ] = None,
+    mpp: Annotated[
+        float | None, typer.Option(help="um/px of the source's images, where the files have none.")
+    ] = None,
+    methods: Annotated[
+        str | None,
+        typer.Option(help="Names separated by commas; by default all of them. Raw is always there."),
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="Numbers separated by commas.")] = "0",
+    size: Annotated[int, typer.Option(min=1024, help="Side of the phantom's slides in px.")] = 6144,
+    preset: Annotated[
+        Literal["quick", "paper"], typer.Option(help="Of the methods that are trained.")
+    ] = "quick",
+    epochs: Annotated[int | None, typer.Option(min=1, help="By default the preset's.")] = None,
+    device: options.Device = "auto",
+    as_json: options.AsJson = False,
+) -> None:
+    """Fit every method on pairs of two scanners, and judge it on tissue kept aside by every measure.
+
+    Every part that is done is kept in the folder; the same command goes on with a run that was stopped.
+    """
+    from napari_stainxfer.benchmarks.pairs_report import write_table1
+    from napari_stainxfer.benchmarks.scanner_pairs import folder_pairs, phantom_pairs
+    from napari_stainxfer.benchmarks.table1 import Table1Run, run_table1
+    from napari_stainxfer.methods import METHODS
+
+    pairs = phantom_pairs(size) if data is None else folder_pairs(data, mpp)
+    run = Table1Run(
+        data=f"phantom of {size} px" if data is None else str(data.resolve()), preset=preset, epochs=epochs
+    )
+    started = time.perf_counter()
+    with console.bar("Now") as bar, console.stoppable() as stop:
+        first: int | None = None
+
+        def on_part(name: str, done: int, total: int) -> None:
+            nonlocal first
+            stop()
+            first = done if first is None else first
+            left = ""
+            if done > first:
+                spent = (time.perf_counter() - started) / (done - first)
+                left = f", about {timedelta(seconds=round(spent * (total - done)))} left"
+            console.say(f"{name}: part {done + 1} of {total}{left}")
+            bar.share(0)
+
+        def on_training(event: Event) -> None:
+            bar.training(event)
+            stop()
+
+        try:
+            results = run_table1(
+                pairs,
+                output,
+                run,
+                methods=list(METHODS) if methods is None else [name for name in methods.split(",") if name],
+                seeds=options.parse_numbers(seeds, "--seeds"),
+                device=device,
+                on_part=on_part,
+                on_training=on_training,
+            )
+        except KeyboardInterrupt:
+            raise StainTransferError(
+                f"Stopped. Go on with the same command; what is done is in {output}."
+            ) from None
+    console.give(write_table1(output, results, run), as_json=as_json)
