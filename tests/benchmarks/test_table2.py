@@ -175,6 +175,8 @@ def test_the_verb_writes_table_numbers_and_pictures(
     numbers = json.loads(Path(str(answer["json"])).read_text())
     assert len(numbers["dice"]["reinhard"]["lab2"]) == 2
     assert numbers["facts"]["seeds"] == [0, 1]
+    told = f"--data {labs_folder.name} --methods reinhard,histogram --seeds 0,1 -o DIR"
+    assert numbers["facts"]["command"] == f"stainxfer bench table2 {told}"
     with Image.open(str(answer["png"])) as panel:
         assert panel.width > panel.height > 400
     written = (tmp_path / "out" / "seed1" / "lab2-reinhard.json").stat().st_mtime_ns
@@ -298,6 +300,15 @@ def test_labs_that_cannot_be_read_are_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "lab2" / "field1.png").unlink()
     with pytest.raises(StainTransferError, match="too few images"):
         folder_labs(tmp_path, 2.0)
+
+
+def test_a_lab_without_glomeruli_to_judge_by_is_refused(labs_folder: Path, tmp_path: Path) -> None:
+    first, second = folder_labs(labs_folder, 2.0)
+    empty = tuple(one._replace(mask=np.zeros_like(one.mask)) for one in second.judged)
+    with pytest.raises(StainTransferError, match="judged images of lab2"):
+        run_table2(
+            [first, second._replace(judged=empty)], tmp_path, RUN, methods=[], seeds=[0], listener=Listening()
+        )
 
 
 def test_the_phantoms_labs_share_no_tissue_between_learning_and_judging() -> None:

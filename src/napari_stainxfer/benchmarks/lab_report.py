@@ -61,7 +61,8 @@ def write_table2(folder: Path, scores: Sequence[Score], run: Table2Run) -> dict[
 
 def _facts(scores: Sequence[Score], run: Table2Run) -> dict[str, Any]:
     return {
-        "data": run.data,
+        "command": _command(scores, run),
+        "data": Path(run.data).name,
         "segmenter": run.given or f"{run.segmenter.steps} steps from {run.weights} weights",
         "segmenter um/px": run.segmenter.mpp,
         "preset": run.preset if run.epochs is None else f"{run.preset}, {run.epochs} epochs",
@@ -71,6 +72,14 @@ def _facts(scores: Sequence[Score], run: Table2Run) -> dict[str, Any]:
         "versions": {name: version(name) for name in ("napari-stainxfer", "torch", "numpy")},
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+def _command(scores: Sequence[Score], run: Table2Run) -> str:
+    """What to type for the same table, on data of one's own where it is not the phantom."""
+    methods = ",".join(dict.fromkeys(score.method for score in scores if score.method != RAW))
+    seeds = ",".join(str(seed) for seed in dict.fromkeys(score.seed for score in scores))
+    data = "" if Path(run.data).name == run.data else f" --data {Path(run.data).name}"
+    return f"stainxfer bench table2{data} --methods {methods} --seeds {seeds} -o DIR"
 
 
 def _markdown(table: dict[str, dict[str, list[float]]], facts: dict[str, Any]) -> str:

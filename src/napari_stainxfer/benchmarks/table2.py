@@ -116,11 +116,16 @@ def run_table2(
     Raises
     ------
     StainTransferError
-        For an unknown method, or a folder with the results of another run.
+        For an unknown method, a lab without a marked glomerulus, or a folder with the results of another run.
     """
     for method in methods:
         if method not in METHODS:
             raise StainTransferError(f"No method is called {method!r}; there are {', '.join(METHODS)}.")
+    for lab in labs:
+        if not any(labelled.mask.any() for labelled in lab.judged):
+            raise StainTransferError(
+                f"No glomerulus is marked in the judged images of {lab.name}; give larger or further images."
+            )
     make_folder(folder)
     run.keep(folder)
     bench = _Bench(labs, folder, run, given, weights, device, listener)
