@@ -45,3 +45,15 @@ class ModelFileError(StainTransferError):
 
 class TrainingError(StainTransferError):
     """Training cannot start or cannot go on (diverged, out of memory, wrong checkpoint)."""
+
+
+class DivergedError(TrainingError):
+    """A training was stopped because its losses diverged.
+
+    Attributes
+    ----------
+    model
+        The :class:`Model` of the last good weights, where there are any to speak of; else None.
+    """
+
+    model: object = None

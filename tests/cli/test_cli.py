@@ -19,7 +19,7 @@ from napari_stainxfer import fit, load, normalize_slide, open_slide, phantom_sli
 from napari_stainxfer.cli.app import app
 from napari_stainxfer.cli.console import Bar
 from napari_stainxfer.cli.options import parse_region
-from napari_stainxfer.errors import StainTransferError
+from napari_stainxfer.errors import DivergedError, StainTransferError, TrainingError
 from napari_stainxfer.methods import METHODS
 from napari_stainxfer.methods.fitting import fit_stream
 from napari_stainxfer.slides import Box
@@ -235,3 +235,20 @@ def test_gui_without_napari_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("napari_stainxfer.cli.looking.find_spec", lambda name: None)
     with pytest.raises(StainTransferError, match=r"pip install 'napari-stainxfer\[napari\]'"):
         CliRunner().invoke(app, ["gui"], catch_exceptions=False)
+
+
+def test_a_divergence_keeps_the_last_good_weights_in_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = fit(*(phantom_slide(lab, 0, (512, 512)) for lab in ("lab1", "lab2")), method="reinhard")
+
+    def diverge(*_: object, **__: object) -> None:
+        error = DivergedError("Training diverged at step 30; try less.")
+        error.model = good
+        raise error
+
+    monkeypatch.setattr("napari_stainxfer.methods.fitting.fit", diverge)
+    with pytest.raises(TrainingError, match=r"try less\. The last good weights are kept in .*last-good"):
+        app(["train", "a.tif", "b.tif", "-o", str(tmp_path / "m.safetensors")], standalone_mode=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["m.last-good.safetensors"]
+    assert load(tmp_path / "m.last-good.safetensors").hash() == good.hash()

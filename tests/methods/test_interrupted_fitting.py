@@ -9,10 +9,21 @@ import numpy as np
 import pytest
 import torch
 
-from napari_stainxfer.errors import TrainingError
+from napari_stainxfer.errors import DivergedError, TrainingError
 from napari_stainxfer.features import FeatureExtractor
+from napari_stainxfer.methods import Model
+from napari_stainxfer.methods.fitting import fit_stream
 from napari_stainxfer.methods.neural_fitting import _train
-from napari_stainxfer.training import StepEvent, Trainer, TrainingPatches, TrainingSettings, load_checkpoint
+from napari_stainxfer.phantom import phantom_slide
+from napari_stainxfer.slides import Box
+from napari_stainxfer.training import (
+    EpochEvent,
+    StepEvent,
+    Trainer,
+    TrainingPatches,
+    TrainingSettings,
+    load_checkpoint,
+)
 
 
 @pytest.fixture
@@ -78,3 +89,32 @@ def test_a_divergence_leaves_the_checkpoint_before_it(make: Callable[[], Trainer
     with pytest.raises(TrainingError, match="diverged at step 4"):
         list(stream)
     assert_goes_on_as_if_never_stopped(make, tmp_path / "kept", 2)
+
+
+def test_a_divergence_gives_a_model_of_the_last_good_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    slides = [phantom_slide(lab, seed=0, size_px=(768, 768)) for lab in ("lab1", "lab2")]
+    settings = TrainingSettings.preset("quick", epochs=3, square_px=32, generator_width=4)
+
+    made = []
+
+    class Adam(torch.optim.Adam):
+        def __init__(self, *arguments: object, **options: object) -> None:
+            super().__init__(*arguments, **options)
+            made.append(self)
+
+    def run() -> None:
+        for event in fit_stream(*slides, settings=settings, device="cpu"):
+            if isinstance(event, EpochEvent) and event.epoch == 2:
+                generator_weights = made[0].param_groups[0]["params"]
+                generator_weights[0].data.fill_(float("nan"))
+
+    monkeypatch.setattr(torch.optim, "Adam", Adam)
+    with pytest.raises(DivergedError, match="diverged at step") as raised:
+        run()
+    model = raised.value.model
+    assert isinstance(model, Model)
+    picture = slides[1].read_region(Box(400, 400, 64, 64))
+    changed = model.transform(picture)
+    assert np.isfinite(changed).all()
+    assert (changed != picture).any()
+    assert len(model.card.history) == 2

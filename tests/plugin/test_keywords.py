@@ -52,9 +52,16 @@ def test_keywords_are_in_the_signature(door: str) -> None:
     ]
     assert {name for _, name, _, _ in sent} >= ({"normalize_slide", "suggest_pairs"})
     for file, name, line, keyword in sent:
-        # fit hands its options on to fit_stream
-        function = fit_stream if name == "fit" and keyword != "on_event" else {**CORE, "fit": fit}[name]
-        assert keyword in inspect.signature(function).parameters, f"{file}:{line} sends {name}({keyword}=)"
+        taken = inspect.signature({**CORE, "fit": fit}[name]).parameters
+        assert keyword in taken, f"{file}:{line} sends {name}({keyword}=)"
+
+
+def test_fit_takes_what_its_stream_takes_with_the_same_defaults() -> None:
+    whole, stream = (dict(inspect.signature(function).parameters) for function in (fit, fit_stream))
+    assert whole.pop("on_event").default is None
+    assert {name: taken.default for name, taken in whole.items()} == {
+        name: taken.default for name, taken in stream.items()
+    }
 
 
 def test_what_the_export_dock_gathers_is_taken() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -256,7 +256,7 @@ class _Bench:
         if not path.exists():
             checkpoint = path.with_suffix(".checkpoint")
             trained = METHODS[part.method].fitted_on != "tissue"
-            options = {
+            options: dict[str, Any] = {
                 "epochs": self._run.epochs,
                 "preset": self._run.preset,
                 "checkpoint": checkpoint,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from napari_stainxfer.cli import console, options
-from napari_stainxfer.errors import StainTransferError
+from napari_stainxfer.errors import DivergedError, StainTransferError, TrainingError
 
 _METHOD_HELP = (
     "Trained on pairs: nst, nst-ad, nst-hrnet, nst-ad-hrnet. Trained on the same patches without pairing: "
@@ -73,6 +73,7 @@ def train(
 
     Stop it with Ctrl-C and go on later with --resume: a checkpoint stands beside the model until it is done.
     """
+    from napari_stainxfer.methods import Model
     from napari_stainxfer.methods.fitting import fit
     from napari_stainxfer.training import Event
 
@@ -101,11 +102,16 @@ def train(
                 device=device,
                 on_event=on_event,
             )
+        except DivergedError as error:
+            if not isinstance(error.model, Model):
+                raise
+            kept = output.with_name(f"{output.stem}.last-good{output.suffix}")
+            error.model.save(kept)
+            raise TrainingError(f"{error} The last good weights are kept in {kept}.") from None
         except KeyboardInterrupt:
-            kept = checkpoint.exists()
             raise StainTransferError(
                 f"Stopped. Go on with the same command and --resume ({checkpoint} is kept)."
-                if kept
+                if checkpoint.exists()
                 else "Stopped before the first step; nothing was written."
             ) from None
     model.save(output)

@@ -19,15 +19,43 @@ def fit(
     reference: SlidesLike,
     source: SlidesLike,
     *,
+    method: str = "nst-ad-hrnet",
+    pairs: Pairs | str | Path | None = None,
+    reference_mpp: float | None = None,
+    source_mpp: float | None = None,
+    preset: str = "quick",
+    backbone: str | None = None,
+    epochs: int | None = None,
+    settings: TrainingSettings | None = None,
+    init: Model | str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    seed: int = 0,
+    device: str = "auto",
     on_event: Callable[[Event], None] | None = None,
-    **options: object,
 ) -> Model:
     """Fit a stain transfer from ``source`` to ``reference``; see :func:`fit_stream` for the options.
 
     ``on_event`` is called with every training event. An exception from it, ``KeyboardInterrupt`` included,
     stops the training between two steps and leaves the checkpoint, if one was asked for.
     """
-    stream = fit_stream(reference, source, **options)  # type: ignore[arg-type]
+    stream = fit_stream(
+        reference,
+        source,
+        method=method,
+        pairs=pairs,
+        reference_mpp=reference_mpp,
+        source_mpp=source_mpp,
+        preset=preset,
+        backbone=backbone,
+        epochs=epochs,
+        settings=settings,
+        init=init,
+        checkpoint=checkpoint,
+        resume=resume,
+        seed=seed,
+        device=device,
+    )
     while True:
         try:
             event = next(stream)
@@ -94,8 +122,10 @@ def fit_stream(
 
     Raises
     ------
+    DivergedError
+        When a training's losses diverge; the model of the last good weights is its ``model``.
     StainTransferError
-        One of its kinds for everything that a caller can mend, such as pairs for a method that takes none.
+        One of its kinds for all else that a caller can mend, such as pairs for a method that takes none.
     """
     # what can be refused is refused before the slow part
     name = settings.method if settings else method

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from napari_stainxfer.errors import TrainingError
+from napari_stainxfer.errors import DivergedError, TrainingError
 from napari_stainxfer.features import EXTRACTORS, FeatureExtractor, make_extractor
 from napari_stainxfer.files import make_folder
 from napari_stainxfer.methods.background import slide_glass
@@ -82,7 +82,14 @@ def fit_on_pairs(
         _start_from(trainer, ready.start)
     if ready.resume and ready.checkpoint is not None:
         load_checkpoint(trainer, ready.checkpoint)
-    yield from _train(trainer, ready.checkpoint)
+    try:
+        yield from _train(trainer, ready.checkpoint)
+    except DivergedError as error:
+        if trainer.history:
+            trainer.settle_for_use()
+            card = _card(trainer, pairs, references, sources)
+            error.model = Model(NeuralStyle.from_trainer(trainer), card)
+        raise
     return Model(NeuralStyle.from_trainer(trainer), _card(trainer, pairs, references, sources))
 
 

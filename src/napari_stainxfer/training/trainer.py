@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_stainxfer.errors import TrainingError
+from napari_stainxfer.errors import DivergedError, TrainingError
 from napari_stainxfer.features import FeatureExtractor, make_extractor
 from napari_stainxfer.models import (
     PatchDiscriminator,
@@ -107,9 +107,10 @@ class Trainer:
 
         Raises
         ------
+        DivergedError
+            When the losses diverge; the generator then holds the last good weights.
         TrainingError
-            When the losses diverge (the generator then holds the last good weights) or not even a single
-            patch fits into the device's memory.
+            When not even a single patch fits into the device's memory.
         """
         started, first_step = time.perf_counter(), self.step
         if self.start is not None and self.step == 0:
@@ -150,16 +151,19 @@ class Trainer:
             self.batches.pairs, lambda size: settle_batch_norm(self.generator, source, batch_size=size)
         )
 
-    def _finish(self) -> None:
-        """Inference mode, its statistics those of the source squares under the final weights."""
+    def settle_for_use(self) -> None:
+        """Inference mode, its statistics those of the source squares under the weights as they are."""
         source = self.batches.source
-        if self._settle_step >= self.total_steps:
+        if self.step <= self._settle_step or self._settle_step >= self.total_steps:
             self._settle()
         size = self.settings.batch_size
         self._in_parts(size, lambda size: restate_batch_norm(self.generator, source, batch_size=size))
         self.generator.eval()
+
+    def _finish(self) -> None:
+        self.settle_for_use()
         with torch.no_grad():  # the last loss was that of the weights before the last step
-            if not self.generator(source[:1]).isfinite().all():
+            if not self.generator(self.batches.source[:1]).isfinite().all():
                 raise self._diverged()
 
     def _in_parts(self, size: int, work: Callable[[int], None]) -> None:
@@ -261,13 +265,13 @@ class Trainer:
         if not all(map(math.isfinite, losses.values())) or losses["generator"] > limit:
             raise self._diverged()
 
-    def _diverged(self) -> TrainingError:
+    def _diverged(self) -> DivergedError:
         """Fall back on the last good weights."""
         self.generator.load_state_dict(self._last_good)
-        return TrainingError(
-            f"Training diverged at step {min(self.step + 1, self.total_steps)}; the last good weights are "
-            f"kept. Try a generator learning rate below {self.settings.generator_lr:g} or an adversarial "
-            f"weight below {self.settings.adversarial_weight:g}."
+        return DivergedError(
+            f"Training diverged at step {min(self.step + 1, self.total_steps)}; try a generator learning "
+            f"rate below {self.settings.generator_lr:g} or an adversarial weight below "
+            f"{self.settings.adversarial_weight:g}."
         )
 
     def _note(self, losses: dict[str, float], position: int) -> None:
