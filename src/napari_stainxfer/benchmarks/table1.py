@@ -35,6 +35,8 @@ class Table1Run(BaseModel):
         Folder of pairs, or ``phantom`` with its size.
     preset, epochs
         Of the methods that are trained.
+    lpips
+        Those of ``LPIPS_METRICS`` that are taken as well.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +44,7 @@ class Table1Run(BaseModel):
     data: str
     preset: str = "quick"
     epochs: int | None = None
+    lpips: tuple[str, ...] = ()
 
 
 class Result(BaseModel):
@@ -116,9 +119,8 @@ def run_table1(
         if on_part is not None:
             on_part(f"{method}, seed {seed}", done, len(parts))
         if method == RAW:
-            result = _judged(
-                pairs, None, Result(method=RAW, seed=seed, values={}, **_machine(device)), folder
-            )
+            blank = Result(method=RAW, seed=seed, values={}, **_machine(device))
+            result = _judged(pairs, None, blank, folder, run.lpips)
         else:
             result = _fitted(pairs, folder, run, method, seed, device, on_training)
         with replacing(path) as temporary:
@@ -169,10 +171,12 @@ def _fitted(
         model_bytes=path.stat().st_size,
         **_machine(device),
     )
-    return _judged(pairs, load(path).to(device), result, folder)
+    return _judged(pairs, load(path).to(device), result, folder, run.lpips)
 
 
-def _judged(pairs: ScannerPairs, model: Model | None, result: Result, folder: Path) -> Result:
+def _judged(
+    pairs: ScannerPairs, model: Model | None, result: Result, folder: Path, lpips: Sequence[str]
+) -> Result:
     """Transfer every field, keep its picture, and take every measure."""
     started = time.perf_counter()
     images = [
@@ -184,7 +188,7 @@ def _judged(pairs: ScannerPairs, model: Model | None, result: Result, folder: Pa
     values: dict[str, list[float]] = {}
     for field, image in zip(pairs.fields, images, strict=True):
         compared = Compared(image, field.truth, field.source, field.red_cells, field.background)
-        for name, value in measure_all(compared).items():
+        for name, value in measure_all(compared, lpips=lpips).items():
             values.setdefault(name, []).append(value)
     values |= {name: [value] for name, value in measure_set(images).items()}
     speed = 0.0 if model is None else sum(image[..., 0].size for image in images) / 1e6 / seconds

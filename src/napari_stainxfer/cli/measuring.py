@@ -21,13 +21,15 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="PNG to write: both images and where they differ.")
     ] = None,
+    lpips: options.Lpips = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Compare two registered images by every measure that applies, and show where they differ."""
+    from napari_stainxfer.evaluation import LPIPS_METRICS
     from napari_stainxfer.evaluation.comparing import compare
     from napari_stainxfer.report import draw_difference
 
-    found = compare(first, second, mask)
+    found = compare(first, second, mask, lpips=LPIPS_METRICS if lpips else ())
     if output is not None:
         make_folder(output.parent)
         draw_difference(output, found.first, found.second, found.difference)

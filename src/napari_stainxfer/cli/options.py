@@ -19,6 +19,11 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object of results last.")]
 
 
+Lpips = Annotated[
+    bool, typer.Option("--lpips", help="Take LPIPS on AlexNet and VGG as well; downloads their weights once.")
+]
+
+
 def parse_region(text: str | None) -> Box | None:
     """``y,x,height,width`` in level-0 pixels.
 

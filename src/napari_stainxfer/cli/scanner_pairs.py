@@ -33,6 +33,7 @@ def table1(
         Literal["quick", "paper"], typer.Option(help="Of the methods that are trained.")
     ] = "quick",
     epochs: Annotated[int | None, typer.Option(min=1, help="By default the preset's.")] = None,
+    lpips: options.Lpips = False,
     device: options.Device = "auto",
     as_json: options.AsJson = False,
 ) -> None:
@@ -43,11 +44,15 @@ def table1(
     from napari_stainxfer.benchmarks.pairs_report import write_table1
     from napari_stainxfer.benchmarks.scanner_pairs import folder_pairs, phantom_pairs
     from napari_stainxfer.benchmarks.table1 import Table1Run, run_table1
+    from napari_stainxfer.evaluation import LPIPS_METRICS
     from napari_stainxfer.methods import METHODS
 
     pairs = phantom_pairs(size) if data is None else folder_pairs(data, mpp)
     run = Table1Run(
-        data=f"phantom of {size} px" if data is None else str(data.resolve()), preset=preset, epochs=epochs
+        data=f"phantom of {size} px" if data is None else str(data.resolve()),
+        preset=preset,
+        epochs=epochs,
+        lpips=LPIPS_METRICS if lpips else (),
     )
     started = time.perf_counter()
     with console.bar("Now") as bar, console.stoppable() as stop:

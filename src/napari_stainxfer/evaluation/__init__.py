@@ -6,8 +6,10 @@ from napari_stainxfer.evaluation.evenness import (
     intensity_spread,
     normalised_median_intensity,
 )
+from napari_stainxfer.evaluation.lpips import LPIPS
 from napari_stainxfer.evaluation.metrics import PerceptualDistance, colour_difference, hue_error
 from napari_stainxfer.evaluation.registry import (
+    LPIPS_METRICS,
     METRICS,
     NMI_SPREAD,
     NMI_SPREAD_TITLE,
@@ -25,6 +27,8 @@ from napari_stainxfer.evaluation.structure import (
 )
 
 __all__ = [
+    "LPIPS",
+    "LPIPS_METRICS",
     "METRICS",
     "NMI_SPREAD",
     "NMI_SPREAD_TITLE",

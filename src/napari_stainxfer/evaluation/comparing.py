@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,7 +39,7 @@ class Comparison(NamedTuple):
     values: dict[str, float]
 
 
-def compare(first: Path, second: Path, mask: Path | None = None) -> Comparison:
+def compare(first: Path, second: Path, mask: Path | None = None, *, lpips: Sequence[str] = ()) -> Comparison:
     """Compare two registered images or slides.
 
     Parameters
@@ -47,6 +48,8 @@ def compare(first: Path, second: Path, mask: Path | None = None) -> Comparison:
         Files that :func:`open_slide` opens, of the same size in pixels; the second is the truth.
     mask
         An image of the same size; where it is not 0, colour and hue are compared as well by themselves.
+    lpips
+        Those of ``LPIPS_METRICS`` to take as well.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def compare(first: Path, second: Path, mask: Path | None = None) -> Comparison:
         full = one.shape
     there = None if mask is None else _read_mask(mask, full, images[0].shape[:2])
     compared = Compared(images[0], truth=images[1], source=images[1], red_cells=there)
-    values = measure_all(compared)
+    values = measure_all(compared, lpips=lpips)
     difference = deltaE_ciede2000(rgb2lab(images[0]), rgb2lab(images[1]))
     if there is not None:
         hue = values.pop("red_cell_hue", None)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_stainxfer.evaluation.evenness import background_change, intensity_spread
+from napari_stainxfer.evaluation.lpips import LPIPS
 from napari_stainxfer.evaluation.metrics import PerceptualDistance, colour_difference, hue_error
 from napari_stainxfer.evaluation.shapes import RGB
 from napari_stainxfer.evaluation.structure import (
@@ -84,6 +85,11 @@ def _lite0() -> PerceptualDistance:
     return PerceptualDistance()
 
 
+def _lpips(network: str) -> Callable[[RGB, RGB], float]:
+    made = cache(lambda: LPIPS(network))
+    return lambda image, truth: made()(image, truth)
+
+
 def _of_truth(score: Callable[[RGB, RGB], float]) -> Callable[[Compared], float]:
     def measure(compared: Compared) -> float:
         assert compared.truth is not None
@@ -116,6 +122,8 @@ METRICS: dict[str, Metric] = {
     "perceptual_distance": Metric(
         "perceptual distance (Lite0)", _TRUTH, "lower", (0, 18), "", _of_truth(lambda a, b: _lite0()(a, b))
     ),
+    "lpips_alex": Metric("LPIPS (AlexNet)", _TRUTH, "lower", (0, 10), "", _of_truth(_lpips("alex"))),
+    "lpips_vgg": Metric("LPIPS (VGG)", _TRUTH, "lower", (0, 10), "", _of_truth(_lpips("vgg"))),
     "delta_e": Metric("CIE delta E 2000", _TRUTH, "lower", (0, 120), "", _of_truth(colour_difference)),
     "ssim": Metric("SSIM", _TRUTH, "higher", (-1, 1), "", _of_truth(similarity)),
     "ms_ssim": Metric("MS-SSIM", _TRUTH, "higher", (0, 1), "", _of_truth(multiscale_similarity)),
@@ -130,16 +138,27 @@ METRICS: dict[str, Metric] = {
 }
 """By name; the values that need something which is not there are left out."""
 
+LPIPS_METRICS = ("lpips_alex", "lpips_vgg")
+"""Taken only when they are asked for: their weights are downloaded on first use."""
+
 NMI_SPREAD = "nmi_spread"
 NMI_SPREAD_TITLE = "NMI spread"
 """Standard deviation of the normalised median intensity over a set of images; lower is more even."""
 
 
-def measure_all(compared: Compared) -> dict[str, float]:
-    """Every measure that can be taken; MS-SSIM needs at least 176 px a side."""
+def measure_all(compared: Compared, *, lpips: Sequence[str] = ()) -> dict[str, float]:
+    """Every measure that can be taken; MS-SSIM needs at least 176 px a side.
+
+    Parameters
+    ----------
+    lpips
+        Those of ``LPIPS_METRICS`` to take as well.
+    """
     found: dict[str, float] = {}
     for name, metric in METRICS.items():
         if name == "ms_ssim" and min(compared.image.shape[:2]) < 176:
+            continue
+        if name in LPIPS_METRICS and name not in lpips:
             continue
         value = metric(compared)
         if value is not None:
