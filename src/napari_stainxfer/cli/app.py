@@ -10,6 +10,7 @@ from napari_stainxfer.cli import console
 from napari_stainxfer.cli.applying import apply
 from napari_stainxfer.cli.benchmarking import bench
 from napari_stainxfer.cli.looking import demo, gui, info
+from napari_stainxfer.cli.measuring import evaluate
 from napari_stainxfer.cli.segmenting import segmenter
 from napari_stainxfer.cli.training import pair, train
 from napari_stainxfer.errors import StainTransferError
@@ -21,7 +22,7 @@ app = typer.Typer(
     help="Few-shot stain transfer for histology slides.",
 )
 
-for verb in (info, pair, train, apply, segmenter, demo, gui):
+for verb in (info, pair, train, apply, evaluate, segmenter, demo, gui):
     app.command()(verb)
 app.add_typer(bench, name="bench")
 

@@ -18,9 +18,7 @@ def table1(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write to.")],
     data: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder with source/ and reference/ of the same names, or MITOS-ATYPIA-14's; else the phantom."
-        ),
+        typer.Option(help="Folder with source/ and reference/, or MITOS-ATYPIA-14's; else the phantom."),
     ] = None,
     mpp: Annotated[
         float | None, typer.Option(help="um/px of the source's images, where the files have none.")

@@ -1,0 +1,78 @@
+"""Every measure by its name: what it needs, which way is better, within its span."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from napari_stainxfer.evaluation import METRICS, NMI_SPREAD, Compared, measure_all, measure_set
+
+
+def picture(seed: int, side: int = 192) -> np.ndarray:
+    """Smooth and stained."""
+    smooth = gaussian_filter(np.random.default_rng(seed).normal(size=(side, side, 3)), (3, 3, 0))
+    return (150 + 400 * smooth).clip(30, 230).astype(np.uint8)
+
+
+def compared(image: np.ndarray, truth: np.ndarray) -> Compared:
+    marked = np.zeros(image.shape[:2], bool)
+    marked[20:60, 20:60] = True
+    return Compared(image, truth=truth, source=truth, red_cells=marked, background=marked)
+
+
+@pytest.mark.parametrize("name", METRICS)
+class TestEveryMetric:
+    def test_equal_images_are_the_best_there_is(self, name: str) -> None:
+        metric, one = METRICS[name], picture(0)
+        best, worse = metric(compared(one, one)), metric(compared(one, picture(1)))
+        assert best == pytest.approx(metric.span[0] if metric.better == "lower" else metric.span[1], abs=1e-5)
+        assert worse is not None
+        assert worse > best if metric.better == "lower" else worse < best
+        assert metric.span[0] <= worse <= metric.span[1]
+
+    def test_a_little_wrong_is_better_than_very_wrong(self, name: str) -> None:
+        truth = picture(0).astype(int)
+        noise = np.random.default_rng(3).normal(size=truth.shape) * [1.0, 0.3, -0.6]
+        little, much = (
+            METRICS[name](
+                compared((truth + scale * noise).clip(0, 255).astype(np.uint8), truth.astype(np.uint8))
+            )
+            for scale in (4, 40)
+        )
+        if name == "red_cell_hue":  # of a mean colour: noise without a mean does nothing to it
+            turned = truth.astype(np.uint8)[..., ::-1]
+            little, much = 0.0, METRICS[name](compared(turned, truth.astype(np.uint8)))
+        assert little is not None
+        assert much is not None
+        assert little < much if METRICS[name].better == "lower" else little > much
+
+    def test_without_what_it_needs_it_says_nothing(self, name: str) -> None:
+        image = picture(0)
+        assert METRICS[name](Compared(image)) is None
+        for needed in METRICS[name].needs:
+            assert METRICS[name](compared(image, image)._replace(**{needed: None})) is None
+
+    def test_an_empty_mask_is_no_mask(self, name: str) -> None:
+        image, nothing = picture(0), np.zeros((192, 192), bool)
+        masks = [need for need in METRICS[name].needs if need in ("red_cells", "background")]
+        value = METRICS[name](compared(image, image)._replace(**dict.fromkeys(masks, nothing)))
+        assert (value is None) == bool(masks)
+
+
+def test_all_that_can_be_taken() -> None:
+    image, truth = picture(0), picture(1)
+    assert set(measure_all(Compared(image))) == set()
+    assert set(measure_all(compared(image, truth))) == set(METRICS)
+    small = measure_all(compared(image[:100, :100], truth[:100, :100]))
+    assert set(small) == set(METRICS) - {"ms_ssim"}  # five scales do not fit
+    assert all(math.isfinite(value) for value in small.values())
+
+
+def test_a_set_is_spread_when_its_images_differ() -> None:
+    dark, light = picture(0) // 2, picture(1)
+    assert measure_set([dark]) == {}
+    assert measure_set([dark, dark])[NMI_SPREAD] == 0
+    assert measure_set([dark, light])[NMI_SPREAD] > 0
