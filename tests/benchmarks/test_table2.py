@@ -17,9 +17,9 @@ from napari_stainxfer.benchmarks.lab_images import (
     phantom_labs,
     read_example,
 )
-from napari_stainxfer.benchmarks.lab_scores import MEAN, WORST, distance_left, summarise
+from napari_stainxfer.benchmarks.lab_scores import MEAN, RAW, WORST, Score, distance_left, summarise
 from napari_stainxfer.benchmarks.lab_settings import Table2Run
-from napari_stainxfer.benchmarks.table2 import RAW, Part, Score, run_table2
+from napari_stainxfer.benchmarks.table2 import Part, run_table2
 from napari_stainxfer.cli.app import app
 from napari_stainxfer.errors import SlideError, StainTransferError
 from napari_stainxfer.phantom import LABS

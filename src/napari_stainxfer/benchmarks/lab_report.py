@@ -13,9 +13,17 @@ from statistics import fmean, pstdev
 from typing import Any
 
 from napari_stainxfer.benchmarks.lab_pictures import draw_panel
-from napari_stainxfer.benchmarks.lab_scores import FIT_SECONDS, MEAN, SIZE_MB, WORST, distance_left, summarise
+from napari_stainxfer.benchmarks.lab_scores import (
+    FIT_SECONDS,
+    MEAN,
+    RAW,
+    SIZE_MB,
+    WORST,
+    Score,
+    distance_left,
+    summarise,
+)
 from napari_stainxfer.benchmarks.lab_settings import Table2Run
-from napari_stainxfer.benchmarks.table2 import RAW, Score
 from napari_stainxfer.files import replacing
 
 _NAME = "table2"

@@ -5,9 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from napari_stainxfer.benchmarks.table2 import RAW, Score
+from pydantic import BaseModel, ConfigDict
 
+RAW = "raw"
 MEAN, WORST, FIT_SECONDS, SIZE_MB = "mean", "worst lab", "fit", "size"
+
+
+class Score(BaseModel):
+    """How well one lab was segmented through one method.
+
+    Attributes
+    ----------
+    dice
+        Over the pixels of all judged images of the lab together.
+    fit_seconds, model_bytes
+        Of the stain transfer; 0 for raw.
+    seconds
+        Of reading, transferring and segmenting the judged images.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lab: str
+    method: str
+    seed: int
+    dice: float
+    fit_seconds: float = 0.0
+    seconds: float
+    model_bytes: int = 0
+    threads: int
 
 
 def summarise(scores: Sequence[Score]) -> dict[str, dict[str, list[float]]]:

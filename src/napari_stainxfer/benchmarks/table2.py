@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
 
 from napari_stainxfer.benchmarks.lab_images import (
     Labelled,
@@ -20,6 +19,7 @@ from napari_stainxfer.benchmarks.lab_images import (
     scaled,
 )
 from napari_stainxfer.benchmarks.lab_pictures import save_outlines
+from napari_stainxfer.benchmarks.lab_scores import RAW, Score
 from napari_stainxfer.benchmarks.lab_settings import Table2Run
 from napari_stainxfer.errors import StainTransferError
 from napari_stainxfer.evaluation import dice
@@ -27,6 +27,7 @@ from napari_stainxfer.files import make_folder, replacing
 from napari_stainxfer.methods import METHODS, Model, load, slide_glass
 from napari_stainxfer.methods.fitting import fit
 from napari_stainxfer.methods.tissue_colours import shared_mpp
+from napari_stainxfer.pairing import Pairs, load_pairs, save_pairs, suggest_pairs
 from napari_stainxfer.segmentation import (
     Segmenter,
     SegmenterEvent,
@@ -35,33 +36,6 @@ from napari_stainxfer.segmentation import (
 )
 from napari_stainxfer.slides import RGB
 from napari_stainxfer.training import Event
-
-RAW = "raw"
-
-
-class Score(BaseModel):
-    """How well one lab was segmented through one method.
-
-    Attributes
-    ----------
-    dice
-        Over the pixels of all judged images of the lab together.
-    fit_seconds, model_bytes
-        Of the stain transfer; 0 for raw.
-    seconds
-        Of reading, transferring and segmenting the judged images.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    lab: str
-    method: str
-    seed: int
-    dice: float
-    fit_seconds: float = 0.0
-    seconds: float
-    model_bytes: int = 0
-    threads: int
 
 
 class Part(NamedTuple):
@@ -185,6 +159,7 @@ class _Bench:
         self._folder, self._run, self._weights = folder, run, weights
         self._device, self._listener = device, listener
         self._segmenters: dict[int, Segmenter] = {}
+        self._read, self._pixels = "", dict[tuple[str, float], RGB]()  # of one lab at a time, for all methods
         self._given = given
         slides = [labelled.slide for lab in labs for labelled in (*lab.taught, *lab.judged)]
         self._read_mpp = shared_mpp(slides)
@@ -195,6 +170,9 @@ class _Bench:
 
     def measure(self, part: Part) -> Score:
         segmenter = self._segmenter(part.seed)
+        if part.lab != self._read:
+            self._read = part.lab
+            self._pixels.clear()
         lab = self._labs[part.lab]
         started = time.perf_counter()
         model = None if part.method == RAW else self._model(part, lab)
@@ -226,11 +204,13 @@ class _Bench:
 
     def _seen(self, labelled: Labelled, model: Model | None, mpp: float) -> RGB:
         """What the segmenter sees of a slide; raw images take the same way but for the transfer."""
-        if model is None:
-            return scaled(read_whole(labelled.slide, self._read_mpp), self._read_mpp, mpp)
-        pixels = read_whole(labelled.slide, model.card.mpp)
-        normalised = model.transform(pixels, glass=slide_glass(labelled.slide))
-        return scaled(normalised, model.card.mpp, mpp)
+        read_mpp = self._read_mpp if model is None else model.card.mpp
+        if (labelled.slide.name, read_mpp) not in self._pixels:
+            self._pixels[labelled.slide.name, read_mpp] = read_whole(labelled.slide, read_mpp)
+        pixels = self._pixels[labelled.slide.name, read_mpp]
+        if model is not None:
+            pixels = model.transform(pixels, glass=slide_glass(labelled.slide))
+        return scaled(pixels, read_mpp, mpp)
 
     def _segmenter(self, seed: int) -> Segmenter:
         if self._given is not None:
@@ -257,6 +237,7 @@ class _Bench:
             checkpoint = path.with_suffix(".checkpoint")
             trained = METHODS[part.method].fitted_on != "tissue"
             options: dict[str, Any] = {
+                "pairs": self._pairs(lab) if trained else None,
                 "epochs": self._run.epochs,
                 "preset": self._run.preset,
                 "checkpoint": checkpoint,
@@ -274,6 +255,13 @@ class _Bench:
             model.save(path)
             checkpoint.unlink(missing_ok=True)
         return load(path).to(self._device)
+
+    def _pairs(self, lab: LabImages) -> Pairs:
+        """The same for every method and seed: suggested once, then read again."""
+        path, sides = self._folder / f"{lab.name}-pairs.geojson", (self._reference.fitted, lab.fitted)
+        if not path.exists():
+            save_pairs(path, suggest_pairs(*sides))
+        return load_pairs(path, *sides)
 
     def _path(self, part: Part, suffix: str) -> Path:
         folder = self._folder / f"seed{part.seed}"
