@@ -22,8 +22,12 @@ from napari_stainxfer.benchmarks.lab_settings import Table2Run
 from napari_stainxfer.benchmarks.table2 import Part, run_table2
 from napari_stainxfer.cli.app import app
 from napari_stainxfer.errors import SlideError, StainTransferError
+from napari_stainxfer.methods import Model
+from napari_stainxfer.methods.fitting import fit
+from napari_stainxfer.pairing import load_pairs
 from napari_stainxfer.phantom import LABS
 from napari_stainxfer.segmentation import SegmenterEvent, SegmenterSettings, SegmenterStep, load_segmenter
+from napari_stainxfer.slides import Slide
 from napari_stainxfer.training import Event
 
 TINY = SegmenterSettings(width=16, crop_px=64, steps=60, batch_size=4, learning_rate=4e-3)
@@ -309,6 +313,40 @@ def test_a_lab_without_glomeruli_to_judge_by_is_refused(labs_folder: Path, tmp_p
         run_table2(
             [first, second._replace(judged=empty)], tmp_path, RUN, methods=[], seeds=[0], listener=Listening()
         )
+
+
+def test_what_is_trained_is_given_the_same_pairs_and_goes_on_from_its_checkpoint(
+    finished: tuple[Path, list[Score], list[Listening]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+
+    def note(reference: object, source: object, **options: object) -> Model:
+        given.append(options)
+        return fit(reference, source, method="reinhard")
+
+    monkeypatch.setattr("napari_stainxfer.benchmarks.table2.fit", note)
+    (tmp_path / "seed0").mkdir()
+    checkpoint = tmp_path / "seed0" / "lab2-nst-hrnet.checkpoint"  # of a run that was stopped
+    checkpoint.write_bytes(b"")
+    run_table2(
+        [lab._replace(judged=lab.judged[:1]) for lab in phantom_labs(1024)[:2]],
+        tmp_path,
+        Table2Run(data="phantom", segmenter=TINY, epochs=3),
+        methods=["nst-hrnet", "staingan", "reinhard"],
+        seeds=[0],
+        given=load_segmenter(finished[0] / "seed0" / "segmenter.safetensors"),
+        device="cpu",
+        listener=Listening(),
+    )
+    one, other, measured = given
+    assert one["pairs"] == other["pairs"] == load_pairs(tmp_path / "lab2-pairs.geojson", *_fitted(1024))
+    assert (one["epochs"], one["resume"], other["resume"]) == (3, True, False)
+    assert not checkpoint.exists()
+    assert measured.keys() == {"method", "seed", "device", "on_event"}
+
+
+def _fitted(size_px: int) -> list[tuple[Slide, ...]]:
+    return [lab.fitted for lab in phantom_labs(size_px)[:2]]
 
 
 def test_the_phantoms_labs_share_no_tissue_between_learning_and_judging() -> None:
