@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
 
 from napari_stainxfer.methods import METHODS
+from napari_stainxfer.pairing import Pairs, suggest_pairs
+from napari_stainxfer.phantom import phantom_slide
 from napari_stainxfer.training import TrainingSettings
 
 Measure = Callable[..., dict[str, dict[str, float]]]
@@ -56,3 +60,34 @@ def test_the_default_on_pixels_finer_than_it_was_trained_on(measure_phantom_tran
         row(f"{name}, 0.5 um/px", errors)
     for measure, value in measured["transferred"].items():
         assert value < measured["raw"][measure], measure
+
+
+@pytest.fixture(scope="module")
+def suggested() -> Pairs:
+    slides = [
+        phantom_slide(lab, seed=seed, size_px=(6144, 6144)) for seed, lab in enumerate(("lab1", "lab2"))
+    ]
+    return suggest_pairs(slides[:1], slides[1:])
+
+
+@pytest.mark.parametrize("settings", ["quick", "paper's losses"])
+@pytest.mark.parametrize("shuffle", [None, 0, 1])
+def test_pairing_by_content_beside_the_same_patches_paired_by_chance(
+    measure_phantom_transfer: Measure, suggested: Pairs, settings: str, shuffle: int | None
+) -> None:
+    """``quick`` learns most from all pairs together; the paper's losses compare each with its partner."""
+    pairs = suggested
+    if shuffle is not None:
+        partners = [pair.reference for pair in pairs.pairs]
+        random.Random(shuffle).shuffle(partners)
+        mixed = (pair._replace(reference=other) for pair, other in zip(pairs.pairs, partners, strict=True))
+        pairs = replace(pairs, pairs=tuple(mixed))
+    chosen = (
+        TrainingSettings()
+        if settings == "quick"
+        else TrainingSettings(colour_weight=0, shared_style=0, start="input")
+    )
+    measured = measure_phantom_transfer(settings=chosen, pairs=pairs, device="cpu")
+    how = "by content" if shuffle is None else f"by chance, {shuffle}"
+    row(f"{settings}, paired {how}", measured["transferred"])
+    assert measured["transferred"]["delta E 2000"] < measured["raw"]["delta E 2000"]
