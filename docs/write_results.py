@@ -27,13 +27,13 @@ numbers cannot be compared with them one by one.
 SECTIONS = {
     "table1": """## Pairs of two scanners
 
-Lab 2 to lab 1. Fitted on two slides of different tissue, judged on a third that both labs see. Mean and standard
-deviation over fields and seeds; seconds and Mpx/s as the machine below gave them, decoding left out.
+Lab 2 to lab 1. Fitted on two slides of different tissue, judged on a third that both labs see. Mean and
+standard deviation over fields and seeds; seconds and Mpx/s as the machine below gave them.
 """,
     "table2": """## Eight labs
 
-A segmenter of glomeruli that knows lab 1 alone. Mean and standard deviation over seeds, each a segmenter and a
-training of its own.
+A segmenter of glomeruli that knows lab 1 alone. Mean and standard deviation over seeds, each a segmenter and
+a training of its own.
 """,
 }
 
