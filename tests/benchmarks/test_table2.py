@@ -125,7 +125,7 @@ def test_what_is_kept_is_whole(finished: tuple[Path, list[Score], list[Listening
     assert names == {
         "segmenter.safetensors",
         *(f"lab{k}-raw.{suffix}" for k in (1, 2) for suffix in ("json", "png")),
-        *(f"lab2-reinhard.{suffix}" for suffix in ("json", "png", "safetensors")),
+        *(f"lab2-reinhard.{suffix}" for suffix in ("json", "png", "safetensors", "seconds")),
     }
     kept = Score.model_validate_json((folder / "seed0" / "lab2-reinhard.json").read_text())
     assert kept == scores[-1]

@@ -19,7 +19,7 @@ class Score(BaseModel):
     dice
         Over the pixels of all judged images of the lab together.
     fit_seconds, model_bytes
-        Of the stain transfer; 0 for raw.
+        Of the stain transfer, on pairs that were there; 0 for raw.
     seconds
         Of reading, transferring and segmenting the judged images.
     """

@@ -174,9 +174,8 @@ class _Bench:
             self._read = part.lab
             self._pixels.clear()
         lab = self._labs[part.lab]
+        model, fit_seconds = (None, 0.0) if part.method == RAW else self._model(part, lab)
         started = time.perf_counter()
-        model = None if part.method == RAW else self._model(part, lab)
-        fitted = time.perf_counter()
         found, truth, shown = [], [], None
         for labelled in lab.judged:
             image = self._seen(labelled, model, segmenter.card.settings.mpp)
@@ -191,8 +190,8 @@ class _Bench:
                 np.concatenate([mask.ravel() for mask in found]),
                 np.concatenate([mask.ravel() for mask in truth]),
             ),
-            fit_seconds=round(fitted - started, 1),
-            seconds=round(time.perf_counter() - fitted, 1),
+            fit_seconds=fit_seconds,
+            seconds=round(time.perf_counter() - started, 1),
             model_bytes=0 if model is None else self._path(part, "safetensors").stat().st_size,
             threads=torch.get_num_threads(),
         )
@@ -231,9 +230,10 @@ class _Bench:
             self._segmenters[seed] = load_segmenter(path).to(self._device)
         return self._segmenters[seed]
 
-    def _model(self, part: Part, lab: LabImages) -> Model:
-        path = self._path(part, "safetensors")
-        if not path.exists():
+    def _model(self, part: Part, lab: LabImages) -> tuple[Model, float]:
+        """The fitted method and its seconds; of a training that was stopped, those since then."""
+        path, timing = self._path(part, "safetensors"), self._path(part, "seconds")
+        if not path.exists() or not timing.exists():
             checkpoint = path.with_suffix(".checkpoint")
             trained = METHODS[part.method].fitted_on != "tissue"
             options: dict[str, Any] = {
@@ -243,6 +243,7 @@ class _Bench:
                 "checkpoint": checkpoint,
                 "resume": checkpoint.exists(),
             }
+            started = time.perf_counter()
             model = fit(
                 self._reference.fitted,
                 lab.fitted,
@@ -252,9 +253,12 @@ class _Bench:
                 on_event=self._listener.training,
                 **(options if trained else {}),
             )
+            seconds = time.perf_counter() - started
             model.save(path)
+            with replacing(timing) as temporary:
+                temporary.write_text(f"{seconds:.1f}", encoding="utf-8")
             checkpoint.unlink(missing_ok=True)
-        return load(path).to(self._device)
+        return load(path).to(self._device), float(timing.read_text(encoding="utf-8"))
 
     def _pairs(self, lab: LabImages) -> Pairs:
         """The same for every method and seed: suggested once, then read again."""
