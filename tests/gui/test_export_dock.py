@@ -40,7 +40,7 @@ def dock(viewer: Any, person: Any, qtbot: Any, aperio: Path, tmp_path: Path) -> 
     session.set_role(session.slides[0], "source")
     dock = person.dock("Export")
     assert not dock.start_button.isEnabled()
-    card = ModelCard(method="nst", package_version="0", mpp=1.0, patch_px=256, pairs=0)
+    card = ModelCard(method="nst", package_version="0", mpp=0.5, patch_px=256, pairs=0)
     session.add_model("swapped", Model(Swapped(), card))
     dock.folder.setText(str(tmp_path / "out"))
     (tmp_path / "out").mkdir()
