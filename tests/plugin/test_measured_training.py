@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("napari")
@@ -57,4 +58,7 @@ def test_trained_on_the_patches_of_pairs_that_it_suggests(tmp_path: Path) -> Non
     assert model.card.method == "dcgmm"
     assert model.card.pairs == len(next(e for e in events if isinstance(e, PairsFound)).pairs.pairs)
     assert {StepEvent, EpochEvent, DoneEvent} <= {type(event) for event in events}
+    strip = [event.preview for event in events if isinstance(event, EpochEvent)][-1]
+    before, after, reference = (part.mean((0, 1)) for part in np.split(strip, 3, axis=1))
+    assert np.abs(after - reference).max() < np.abs(before - reference).max()
     assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,12 +59,12 @@ class DCGMM:
 
     @classmethod
     def from_trainer(cls, trainer: MixtureTrainer, glasses: tuple[Glass, Glass]) -> DCGMM:
-        """Freeze what a fitting has reached; the glass is the source's and the reference's."""
+        """Freeze what a fitting has reached; it may go on. Glass of the source and the reference."""
         numbers = {"density": trainer.densities[0]}
         for side, colours, glass in zip(_PER_SIDE, trainer.colours, glasses, strict=True):
             numbers |= {f"{side}_mean": colours.mean, f"{side}_spread": colours.spread}
             numbers[f"{side}_glass"] = torch.tensor(glass)
-        return cls(trainer.network.cpu(), numbers, width=trainer.settings.width)
+        return cls(copy.deepcopy(trainer.network).cpu(), numbers, width=trainer.settings.width)
 
     @classmethod
     def from_state(cls, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> DCGMM:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from napari_stainxfer.methods.background import Glass, slide_glass
@@ -105,10 +109,23 @@ def _dcgmm(patches: TrainingPatches, options: PatchOptions, glasses: Glasses, de
     trainer = MixtureTrainer(source, reference, settings, device=device)
 
     def run() -> Generator[Event, None, StainMethod]:
-        yield from trainer.run()
+        for event in trainer.run():
+            if isinstance(event, EpochEvent):
+                method = DCGMM.from_trainer(trainer, glasses)
+                yield replace(event, preview=_strip(method, patches))
+            else:
+                yield event
         return DCGMM.from_trainer(trainer, glasses)
 
     return _Training(settings, run)
+
+
+def _strip(method: StainMethod, patches: TrainingPatches) -> NDArray[np.uint8]:
+    """Source | transformed | reference of the first pair."""
+    source, reference = patches.source[0], patches.reference[0]
+    shown = method.transform(torch.from_numpy(source).permute(2, 0, 1)[None].float() / 255)[0]
+    after = shown.clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
+    return np.concatenate([source, after, reference], axis=1)
 
 
 def _staingan(patches: TrainingPatches, options: PatchOptions, _glasses: Glasses, device: str) -> _Training:
