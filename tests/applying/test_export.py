@@ -103,7 +103,7 @@ def test_cancelled_export_leaves_nothing_and_can_be_run_again(
 
 def test_slide_without_resolution_is_refused(model: Model, tmp_path: Path) -> None:
     blank = Slide.from_array(np.full((64, 64, 3), 200, np.uint8))
-    with pytest.raises(MissingResolutionError, match="--mpp"):
+    with pytest.raises(MissingResolutionError, match=r"for example --mpp 0\.5 for"):
         normalize_slide(model, blank, tmp_path / "out.tif")
 
 

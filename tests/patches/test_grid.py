@@ -148,7 +148,7 @@ def test_blank_slide_and_missing_resolution_say_what_to_do() -> None:
     blank = Slide.from_array(np.full((600, 600, 3), 240, np.uint8), mpp=1.0, name="blank.svs")
     with pytest.raises(NoTissueError, match=r"found in blank\.svs"):
         plan_patches([section(600, 600)], [blank])
-    with pytest.raises(MissingResolutionError, match="--source-mpp"):
+    with pytest.raises(MissingResolutionError, match=r"for example --source-mpp 0\.5 for"):
         plan_patches([section(600, 600)], [section(600, 600, None)])
 
 

@@ -42,7 +42,7 @@ def test_aperio_jpeg2000_facts(real_data: Path) -> None:
         assert slide.icc_profile is not None
         assert len(slide.icc_profile) == 3144
         with pytest.raises(MissingResolutionError, match=r"TCGA-CR-7395-01A-01-TS1.svs .* --source-mpp 0.5"):
-            slide.require_mpp("source_mpp")
+            slide.require_mpp("--source-mpp")
         slide.require_brightfield()
     assert open_slide(real_data / APERIO_JPEG2000, mpp=0.5).require_mpp() == 0.5
 

@@ -81,7 +81,7 @@ def normalize_slide(
     MissingResolutionError
         When the slide's um/px is not known.
     """
-    mpp = slide.require_mpp("--mpp")
+    mpp = slide.require_mpp()
     slide.require_brightfield()
     area = region or Box(0, 0, *slide.shape)
     if min(area) < 0 or not (area.height and area.width):

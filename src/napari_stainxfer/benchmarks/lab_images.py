@@ -197,7 +197,7 @@ def _in_order(path: Path) -> list[tuple[int, str]]:
 def _opened(path: Path, mpp: float | None) -> Slide:
     slide = open_slide(path, mpp=mpp)
     slide.require_brightfield()
-    slide.require_mpp("mpp")
+    slide.require_mpp()
     return slide
 
 

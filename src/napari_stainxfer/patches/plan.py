@@ -57,8 +57,8 @@ def plan_patches(
     """
     settings = settings or PatchSettings()
     coarsest = max(
-        max(slide.require_mpp("reference_mpp") for slide in references),
-        max(slide.require_mpp("source_mpp") for slide in sources),
+        max(slide.require_mpp("--reference-mpp") for slide in references),
+        max(slide.require_mpp("--source-mpp") for slide in sources),
     )
     masks = [[find_tissue(slide.overview()) for slide in side] for side in (references, sources)]
     plan: PatchPlan | None = None

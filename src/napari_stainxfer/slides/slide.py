@@ -116,13 +116,13 @@ class Slide:
         other._fingerprint = self._fingerprint
         return other
 
-    def require_mpp(self, option: str = "mpp") -> float:
+    def require_mpp(self, option: str = "--mpp") -> float:
         """Return um/px of level 0.
 
         Parameters
         ----------
         option
-            The argument that gives it, for the message: ``source_mpp`` is told as ``--source-mpp 0.5``.
+            What gives it, for the message, such as ``--source-mpp``.
 
         Raises
         ------
@@ -132,7 +132,7 @@ class Slide:
         if self.mpp is None:
             raise MissingResolutionError(
                 f"{self.name} does not say how many micrometres a pixel is; give it, for example "
-                f"--{option.replace('_', '-')} 0.5 for a 20x scan or 0.25 for 40x"
+                f"{option} 0.5 for a 20x scan or 0.25 for 40x"
             )
         return self.mpp
 
