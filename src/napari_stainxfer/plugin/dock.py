@@ -8,14 +8,12 @@ from typing import Any
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from napari_stainxfer.plugin.dock_size import DOCK_SIZE
 from napari_stainxfer.plugin.opening import open_slides
 from napari_stainxfer.plugin.session import Session
-from napari_stainxfer.plugin.warming import warm_up
+from napari_stainxfer.plugin.warming import thaw, warm_up
 from napari_stainxfer.plugin.watching import watch_window
 from napari_stainxfer.plugin.workers import Task, run_function
-
-WIDTH_PX = 380
-"""What a dock asks for: beside it, a laptop's screen of 1366 px keeps room for layer list and canvas."""
 
 
 class Message(QLabel):
@@ -81,6 +79,9 @@ class Dock(QWidget):
         self.last_words = last_words
         self.destroyed.connect(lambda: _say_all(last_words))
         self.adopt(run_function(self.session, lambda _: warm_up()))
+        self.listen(self.session.layer_removed, lambda _: thaw())
+        self.listen(self.session.closing, thaw)
+        self.last_words.append(thaw)
 
     def listen(self, signal: Any, slot: Callable[..., None]) -> None:
         """Connect to a signal of the session for as long as this dock lives."""
@@ -94,7 +95,7 @@ class Dock(QWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """Room for the body, and not more than a laptop has."""
-        return QSize(WIDTH_PX, 520)
+        return DOCK_SIZE
 
     def showEvent(self, event: Any) -> None:  # noqa: N802  # Qt's name
         """Once the dock is in its window, watch that window."""

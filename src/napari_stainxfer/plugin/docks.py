@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QLabel
-
-from napari_stainxfer.plugin.session import Session
-from napari_stainxfer.plugin.warming import warm_up
-from napari_stainxfer.plugin.workers import run_function
+from napari_stainxfer.plugin.late_dock import Loading
 
 PLUGIN = "napari-stainxfer"
 
@@ -31,19 +27,18 @@ def open_docks(viewer: Any) -> None:
     docks[0].raise_()
 
 
-class OpenAllDocks(QLabel):
-    """The "Stain Transfer" entry of the menu, which can only hold widgets: opens the docks, and goes.
+class OpenAllDocks(Loading):
+    """The "Stain Transfer" entry of the menu, which can only hold widgets: opens the docks, and goes."""
 
-    What the docks import comes first, in a thread: it takes seconds.
-    """
+    modules = tuple(f"{name.lower()}_dock" for name in DOCKS)
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__("Loading…")
+        super().__init__()
         self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        loading = run_function(Session.of(self._viewer), lambda _: warm_up())
-        loading.ended.connect(self._open)
+        self.load()  # also where all is loaded: napari has to put this widget up before it can go
 
-    def _open(self) -> None:
+    def on_loaded(self) -> None:
+        """Make room for the docks."""
         viewer = self._viewer
         viewer.window.remove_dock_widget(self)
         open_docks(viewer)
