@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 from napari_stainxfer.plugin.dock_size import DOCK_SIZE
 from napari_stainxfer.plugin.opening import open_slides
 from napari_stainxfer.plugin.session import Session
-from napari_stainxfer.plugin.warming import thaw, warm_up
+from napari_stainxfer.plugin.warming import warm_up
 from napari_stainxfer.plugin.watching import watch_window
 from napari_stainxfer.plugin.workers import Task, run_function
 
@@ -79,9 +79,6 @@ class Dock(QWidget):
         self.last_words = last_words
         self.destroyed.connect(lambda: _say_all(last_words))
         self.adopt(run_function(self.session, lambda _: warm_up()))
-        self.listen(self.session.layer_removed, lambda _: thaw())
-        self.listen(self.session.closing, thaw)
-        self.last_words.append(thaw)
 
     def listen(self, signal: Any, slot: Callable[..., None]) -> None:
         """Connect to a signal of the session for as long as this dock lives."""
