@@ -69,7 +69,9 @@ class Artist:
 
     def dock(self, kind: type) -> Any:
         """A dock of the plugin, brought to the front."""
-        widget = self.viewer.window._qt_window.findChild(kind)
+        window = self.viewer.window._qt_window
+        wait(lambda: window.findChild(kind) is not None)  # a thread imports what it needs first
+        widget = window.findChild(kind)
         parent = widget.parent()
         while not isinstance(parent, QDockWidget):
             parent = parent.parent()

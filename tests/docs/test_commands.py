@@ -6,8 +6,6 @@ import inspect
 import re
 import runpy
 import shlex
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable
 from configparser import ConfigParser
@@ -108,28 +106,6 @@ def test_the_engineers_commands_left_what_the_page_says(shell: Any) -> None:
     assert shell.run("stainxfer info nothing.svs").returncode == 2
     assert shell.run("stainxfer info reference.svs --mppp 1").returncode == 2
     assert shell.run("nothing-that-there-is").returncode == 127
-
-
-def test_the_example_method_keeps_the_contract(tmp_path: Path) -> None:
-    page = ROOT / "docs" / "adding-a-method.md"
-    codes = [code for language, code in blocks(page) if language == "python"]
-    module = next(code for code in codes if _module_of(code, page))
-    registration = next(code for code in codes if 'METHODS["' in code)
-    (tmp_path / str(_module_of(module, page))).write_text(module, encoding="utf-8")
-    (tmp_path / "registration.py").write_text(registration, encoding="utf-8")
-    (line,) = [code for language, code in blocks(page) if language == "sh"]
-    program, *arguments = shlex.split(line)
-    assert program == "pytest"
-    start = "import sys, pytest; sys.path.insert(0, sys.argv.pop(1)); sys.exit(pytest.main())"
-    options = ["-p", "registration", "-p", "no:cacheprovider", "-q"]
-    done = subprocess.run(
-        [sys.executable, "-c", start, str(tmp_path), *options, *arguments],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    passed = re.search(r"(\d+) passed", done.stdout)
-    assert passed
-    assert int(passed[1]) > 25, done.stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
