@@ -35,8 +35,11 @@ def mitos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("mitos")
     for number in range(4):
         aperio, hamamatsu = (tissue(lab, number) for lab in ("lab2", "lab1"))
-        save(aperio[0:400, 10:410], folder / "A03" / "frames" / f"A03_0{number}.png")
-        save(hamamatsu[7:407, 5:405], folder / "H03" / "frames" / f"H03_0{number}.png")
+        save(aperio[0:400, 10:410], folder / "A03" / "frames" / "x20" / f"A03_0{number}A.png")
+        save(hamamatsu[7:407, 5:405], folder / "H03" / "frames" / "x20" / f"H03_0{number}A.png")
+        # quarters of the same field: were they taken too, methods were judged on what they were fitted on
+        save(aperio[0:200, 10:210], folder / "A03" / "frames" / "x40" / f"A03_0{number}Aa.png")
+        save(hamamatsu[7:207, 5:205], folder / "H03" / "frames" / "x40" / f"H03_0{number}Aa.png")
     return folder
 
 
@@ -44,16 +47,16 @@ class TestPairs:
     def test_mitos_frames_are_registered(self, mitos: Path) -> None:
         pairs = folder_pairs(mitos, mpp=1.0)
         assert len(pairs.sources) == len(pairs.references) == len(pairs.fields) == 2
-        assert [field.name for field in pairs.fields] == ["A03_01", "A03_03"]
+        assert [field.name for field in pairs.fields] == ["A03_01A", "A03_03A"]
         for number, field in zip((1, 3), pairs.fields, strict=True):
             np.testing.assert_array_equal(field.source, tissue("lab2", number)[7:400, 10:405])
             np.testing.assert_array_equal(field.truth, tissue("lab1", number)[7:400, 10:405])
 
     def test_their_resolution_is_known(self, mitos: Path) -> None:
         pairs = folder_pairs(mitos)
-        assert pairs.sources[0].mpp == 0.2455
+        assert pairs.sources[0].mpp == 0.491
         assert pairs.mpp == 1.0
-        assert pairs.fields[0].source.shape == (round(393 * 0.2455), round(395 * 0.2455), 3)
+        assert pairs.fields[0].source.shape == (round(393 * 0.491), round(395 * 0.491), 3)
 
     def test_two_folders_of_the_same_names_and_another_scale(self, tmp_path: Path) -> None:
         for number in range(2):

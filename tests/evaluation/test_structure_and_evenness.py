@@ -50,6 +50,42 @@ def test_one_scale_is_scikit_images_similarity_of_the_luminance(field: np.ndarra
     assert multiscale_similarity(field, other, shares=(1.0,)) == pytest.approx(theirs, abs=1e-6)
 
 
+def windows(values: np.ndarray) -> np.ndarray:
+    """Every 11 x 11 window inside the image, weighted by the Gaussian of 1.5 px: sums are weighted means."""
+    steps = np.arange(-5, 6)
+    weight = np.exp(-(steps[:, None] ** 2 + steps[None] ** 2) / (2 * 1.5**2))
+    return np.lib.stride_tricks.sliding_window_view(values, (11, 11)), weight / weight.sum()
+
+
+def similarity_by_the_book(one: np.ndarray, other: np.ndarray) -> float:
+    """Wang, Simoncelli and Bovik's equation 7, window by window."""
+    total = 1.0
+    for scale, power in enumerate((0.0448, 0.2856, 0.3001, 0.2363, 0.1333)):
+        (x, weight), (y, _) = windows(one), windows(other)
+        mean_x, mean_y = ((side * weight).sum((-1, -2)) for side in (x, y))
+        deviations = x - mean_x[..., None, None], y - mean_y[..., None, None]
+        var_x, var_y = ((side**2 * weight).sum((-1, -2)) for side in deviations)
+        shared = (deviations[0] * deviations[1] * weight).sum((-1, -2))
+        contrast_structure = (2 * shared + 0.03**2) / (var_x + var_y + 0.03**2)
+        luminance = (2 * mean_x * mean_y + 0.01**2) / (mean_x**2 + mean_y**2 + 0.01**2)
+        whole = contrast_structure if scale < 4 else contrast_structure * luminance
+        total *= whole.mean() ** power
+        height, width = (side // 2 * 2 for side in one.shape)
+        one, other = (
+            (side[0:height:2, 0:width:2] + side[1:height:2, 0:width:2] + side[0:height:2, 1:width:2]
+             + side[1:height:2, 1:width:2]) / 4
+            for side in (one, other)
+        )  # fmt: skip
+    return float(total)
+
+
+@pytest.mark.parametrize("side", [192, 201])
+def test_five_scales_as_the_paper_defines_them(field: np.ndarray, side: int) -> None:
+    one, other = field[:side, :192], noisy(field, 20)[:side, :192]
+    expected = similarity_by_the_book(rgb2gray(one), rgb2gray(other))
+    assert multiscale_similarity(one, other) == pytest.approx(expected, abs=1e-6)
+
+
 def test_coarse_scales_forgive_fine_noise_and_small_images_are_refused(field: np.ndarray) -> None:
     assert multiscale_similarity(noisy(field, 20), field) > multiscale_similarity(
         noisy(field, 20), field, shares=(1.0,)

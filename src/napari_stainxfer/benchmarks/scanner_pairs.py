@@ -22,8 +22,8 @@ REFERENCE_LAB, SOURCE_LAB = "lab1", "lab2"
 REFERENCE_TISSUE, SOURCE_TISSUE, JUDGED_TISSUE = 0, 1, 12
 """Seeds. Nothing was ever chosen by what a method does to the judged tissue."""
 
-MITOS_MPP = 0.2455
-"""um/px of MITOS-ATYPIA-14's Aperio frames; its Hamamatsu frames are brought to the same."""
+MITOS_MPP = {"x20": 0.491, "x40": 0.2455}
+"""um/px of MITOS-ATYPIA-14's Aperio frames by their folder; its Hamamatsu frames are brought to the same."""
 
 _PHANTOM_MPP = 0.5
 _FIELD_UM = 512
@@ -113,7 +113,9 @@ def folder_pairs(folder: Path, mpp: float | None = None) -> ScannerPairs:
     """Pairs of frames from a folder, registered; every other pair is fitted on, the others are judged.
 
     Two layouts are known. That of MITOS-ATYPIA-14: frames whose names differ in their first letter alone, A
-    for Aperio, which is the source, and H for Hamamatsu, the reference, in any folders below. And the folders
+    for Aperio, which is the source, and H for Hamamatsu, the reference, in any folders below. Of its two
+    magnifications the frames of the folders ``x20`` are taken; those of ``x40`` are quarters of the same
+    fields. And the folders
     ``source`` and ``reference`` with files of the same names. Of a single pair the left half is fitted on.
 
     Frames of a pair may differ in size, as two scanners' pixels do: the reference's is brought to the
@@ -131,8 +133,7 @@ def folder_pairs(folder: Path, mpp: float | None = None) -> ScannerPairs:
     """
     if not folder.is_dir():
         raise StainTransferError(f"There is no folder {folder}; give one with pairs of frames.")
-    known: float | None = MITOS_MPP
-    names = _mitos(folder)
+    names, known = _mitos(folder)
     if not names:
         names, known = _same_names(folder), None
     if not names:
@@ -166,8 +167,18 @@ def folder_pairs(folder: Path, mpp: float | None = None) -> ScannerPairs:
     return ScannerPairs(references, sources, tuple(fields), at, glass)
 
 
-def _mitos(folder: Path) -> list[tuple[Path, Path]]:
-    files = {path.name: path for path in sorted(folder.rglob("[AH]*_*")) if path.suffix.lower() in _SUFFIXES}
+def _mitos(folder: Path) -> tuple[list[tuple[Path, Path]], float | None]:
+    """Pairs of one magnification, so that no field is there twice, and their um/px."""
+    found = [path for path in sorted(folder.rglob("[AH]*_*")) if path.suffix.lower() in _SUFFIXES]
+    for magnification, mpp in MITOS_MPP.items():
+        pairs = _by_letter([path for path in found if path.parent.name == magnification])
+        if pairs:
+            return pairs, mpp
+    return _by_letter(found), None
+
+
+def _by_letter(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
+    files = {path.name: path for path in paths}
     pairs = ((path, files.get("H" + name[1:])) for name, path in files.items() if name.startswith("A"))
     return [(source, reference) for source, reference in pairs if reference is not None]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, uniform_filter
+from scipy.ndimage import gaussian_filter
 from skimage.color import rgb2gray
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
@@ -59,7 +59,7 @@ def multiscale_similarity(image: RGB, truth: RGB, *, shares: tuple[float, ...] =
         last = scale == len(shares) - 1
         term = float((luminance * structure).mean()) if last else float(structure.mean())
         value *= max(term, 0.0) ** share
-        one, other = (uniform_filter(side, 2)[::2, ::2] for side in (one, other))
+        one, other = (_halved(side) for side in (one, other))
     return value
 
 
@@ -81,6 +81,14 @@ def dice(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
         raise ValueError(f"masks of different shape cannot be compared: {found.shape} and {truth.shape}")
     area = int(found.sum()) + int(truth.sum())
     return 2 * int((found & truth).sum()) / area if area else 1.0
+
+
+def _halved(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Means of 2 x 2 pixels; a last odd row or column is left out."""
+    height, width = (side // 2 for side in values.shape)
+    blocks = values[: 2 * height, : 2 * width].reshape(height, 2, width, 2)
+    means: NDArray[np.float64] = blocks.mean(axis=(1, 3))
+    return means
 
 
 def _terms(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
