@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -110,14 +109,8 @@ class Person:
         )
 
     def dock(self, name: str) -> Any:
-        """Open one of the plugin's docks, wait until it is there, and return its widget."""
-        _, widget = self.viewer.window.add_plugin_dock_widget("napari-stainxfer", name)
-        if not hasattr(widget, "dock"):
-            return widget
-        end = time.monotonic() + 60
-        while widget.dock is None and time.monotonic() < end:
-            QTest.qWait(20)
-        return widget.dock
+        """Open one of the plugin's docks and return its widget."""
+        return self.viewer.window.add_plugin_dock_widget("napari-stainxfer", name)[1]
 
     def shoot(self, path: Path) -> Any:
         """A picture of the whole window."""

@@ -8,12 +8,14 @@ from typing import Any
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from napari_stainxfer.plugin.dock_size import DOCK_SIZE
 from napari_stainxfer.plugin.opening import open_slides
 from napari_stainxfer.plugin.session import Session
 from napari_stainxfer.plugin.warming import warm_up
 from napari_stainxfer.plugin.watching import watch_window
 from napari_stainxfer.plugin.workers import Task, run_function
+
+WIDTH_PX = 380
+"""What a dock asks for: beside it, a laptop's screen of 1366 px keeps room for layer list and canvas."""
 
 
 class Message(QLabel):
@@ -92,7 +94,7 @@ class Dock(QWidget):
 
     def sizeHint(self) -> QSize:  # noqa: N802  # Qt's name
         """Room for the body, and not more than a laptop has."""
-        return DOCK_SIZE
+        return QSize(WIDTH_PX, 520)
 
     def showEvent(self, event: Any) -> None:  # noqa: N802  # Qt's name
         """Once the dock is in its window, watch that window."""

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_stainxfer.plugin.late_dock import Loading
+from qtpy.QtWidgets import QLabel
+
+from napari_stainxfer.plugin.session import Session
+from napari_stainxfer.plugin.warming import warm_up
+from napari_stainxfer.plugin.workers import run_function
 
 PLUGIN = "napari-stainxfer"
 
@@ -27,18 +31,19 @@ def open_docks(viewer: Any) -> None:
     docks[0].raise_()
 
 
-class OpenAllDocks(Loading):
-    """The "Stain Transfer" entry of the menu, which can only hold widgets: opens the docks, and goes."""
+class OpenAllDocks(QLabel):
+    """The "Stain Transfer" entry of the menu, which can only hold widgets: opens the docks, and goes.
 
-    modules = tuple(f"{name.lower()}_dock" for name in DOCKS)
+    What the docks import comes first, in a thread: it takes seconds.
+    """
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__()
+        super().__init__("Loading…")
         self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        self.load()  # also where all is loaded: napari has to put this widget up before it can go
+        loading = run_function(Session.of(self._viewer), lambda _: warm_up())
+        loading.ended.connect(self._open)
 
-    def on_loaded(self) -> None:
-        """Make room for the docks."""
+    def _open(self) -> None:
         viewer = self._viewer
         viewer.window.remove_dock_widget(self)
         open_docks(viewer)

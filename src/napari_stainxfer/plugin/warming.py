@@ -8,31 +8,20 @@ interpreter locked for a third of a second meanwhile, whichever thread made it g
 from __future__ import annotations
 
 import gc
-from threading import Event, Lock
-
-_ONE_AT_A_TIME = Lock()
-_DONE = Event()
+from functools import cache
 
 
-def is_warm() -> bool:
-    """Whether everything is imported."""
-    return _DONE.is_set()
-
-
+@cache
 def warm_up() -> None:
     """Import; call it in a thread while the docks open. Only the first call does anything."""
-    with _ONE_AT_A_TIME:
-        if is_warm():
-            return
-        watched = gc.isenabled()
-        gc.disable()
-        try:
-            _import()
-        finally:
-            gc.collect()  # once now, and then not before there are a quarter more objects
-            if watched:
-                gc.enable()
-        _DONE.set()
+    watched = gc.isenabled()
+    gc.disable()
+    try:
+        _import()
+    finally:
+        gc.collect()  # once now, and then not before there are a quarter more objects
+        if watched:
+            gc.enable()
 
 
 def _import() -> None:
