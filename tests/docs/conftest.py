@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 import typer
 
-from napari_stainxfer.cli.app import app, main
+from napari_stainxfer.cli import main
+from napari_stainxfer.cli.app import app
 from napari_stainxfer.methods import METHODS
 from napari_stainxfer.phantom import write_phantom
 

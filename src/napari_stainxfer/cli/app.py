@@ -12,6 +12,7 @@ from napari_stainxfer.cli.benchmarking import bench
 from napari_stainxfer.cli.looking import demo, gui, info
 from napari_stainxfer.cli.measuring import evaluate
 from napari_stainxfer.cli.segmenting import segmenter
+from napari_stainxfer.cli.stopping import EXIT_CODE, StoppedError, tells_when_stopped
 from napari_stainxfer.cli.training import pair, train
 from napari_stainxfer.errors import StainTransferError
 
@@ -23,17 +24,14 @@ app = typer.Typer(
 )
 
 for verb in (info, pair, train, apply, evaluate, segmenter, demo, gui):
-    app.command()(verb)
+    app.command()(tells_when_stopped(verb))
 app.add_typer(bench, name="bench")
 
 
-def main() -> None:
+def run() -> None:
     """Run the command line: what a user can mend is one sentence and exit code 2."""
     try:
         app()
     except StainTransferError as error:
         console.say(f"stainxfer: {error}")
-        sys.exit(2)
-    except KeyboardInterrupt:
-        console.say("stainxfer: stopped.")
-        sys.exit(130)
+        sys.exit(EXIT_CODE if isinstance(error, StoppedError) else 2)

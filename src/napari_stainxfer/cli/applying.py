@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from napari_stainxfer.cli import console, options
+from napari_stainxfer.cli import console, options, stopping
 from napari_stainxfer.errors import StainTransferError
 from napari_stainxfer.files import make_folder
 from napari_stainxfer.slides import open_slide
@@ -50,7 +50,7 @@ def apply(
                     on_progress=bar.export,
                 )
         except KeyboardInterrupt:
-            raise StainTransferError(f"Stopped; {target} was not written, run it again.") from None
+            raise stopping.StoppedError(f"Stopped; {target} was not written, run it again.") from None
         except StainTransferError as error:
             if len(slides) == 1:
                 raise

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -86,35 +85,6 @@ def bar(title: str) -> Iterator[Bar]:
     )
     with Progress(*columns, console=terminal) as progress:
         yield Bar(progress, title)
-
-
-@contextmanager
-def stoppable() -> Iterator[Callable[[], None]]:
-    """Let Ctrl-C stop a training between two steps, where nothing is lost; a second one stops at once.
-
-    Yields
-    ------
-    callable
-        To be called between two steps; raises ``KeyboardInterrupt`` if Ctrl-C was pressed since.
-    """
-    pressed = False
-
-    def press(_number: int, _frame: object) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-        say("Stopping after this step; press Ctrl-C again to stop at once.")
-
-    def check() -> None:
-        if pressed:
-            raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, press)
-    try:
-        yield check
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _left(seconds: float) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from napari_stainxfer.cli import console, options
+from napari_stainxfer.cli import console, options, stopping
 from napari_stainxfer.cli.segmenting import Weights
 from napari_stainxfer.errors import StainTransferError
 from napari_stainxfer.segmentation import SegmenterEvent
@@ -68,7 +68,7 @@ def table2(
         given=segmenter.name if segmenter else None,
     )
     labs = phantom_labs(size) if data is None else folder_labs(data, mpp)
-    with console.bar("Now") as bar, console.stoppable() as stop:
+    with console.bar("Now") as bar, stopping.stoppable() as stop:
         try:
             scores = run_table2(
                 labs,
@@ -82,7 +82,7 @@ def table2(
                 listener=_Told(bar, stop),
             )
         except KeyboardInterrupt:
-            raise StainTransferError(
+            raise stopping.StoppedError(
                 f"Stopped. Go on with the same command; what is done is in {output}."
             ) from None
     console.give(write_table2(output, scores, run), as_json=as_json)

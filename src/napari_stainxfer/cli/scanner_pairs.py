@@ -9,8 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from napari_stainxfer.cli import console, options
-from napari_stainxfer.errors import StainTransferError
+from napari_stainxfer.cli import console, options, stopping
 from napari_stainxfer.training import Event
 
 
@@ -55,7 +54,7 @@ def table1(
         lpips=LPIPS_METRICS if lpips else (),
     )
     started = time.perf_counter()
-    with console.bar("Now") as bar, console.stoppable() as stop:
+    with console.bar("Now") as bar, stopping.stoppable() as stop:
         first: int | None = None
 
         def on_part(name: str, done: int, total: int) -> None:
@@ -85,7 +84,7 @@ def table1(
                 on_training=on_training,
             )
         except KeyboardInterrupt:
-            raise StainTransferError(
+            raise stopping.StoppedError(
                 f"Stopped. Go on with the same command; what is done is in {output}."
             ) from None
     console.give(write_table1(output, results, run), as_json=as_json)

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_stainxfer.cli import console, options
-from napari_stainxfer.errors import StainTransferError
+from napari_stainxfer.cli import console, options, stopping
 from napari_stainxfer.segmentation import SegmenterEvent
 
 Weights = Annotated[
@@ -40,7 +39,7 @@ def segmenter(
     changes = {"seed": seed, **({"steps": steps} if steps else {})}
     settings = SegmenterSettings.model_validate(changes)
     examples = phantom_examples(settings.mpp) if data is None else folder_examples(data, settings.mpp, mpp)
-    with console.bar("Training the segmenter") as bar, console.stoppable() as stop:
+    with console.bar("Training the segmenter") as bar, stopping.stoppable() as stop:
 
         def on_event(event: SegmenterEvent) -> None:
             bar.segmenter(event)
@@ -49,7 +48,7 @@ def segmenter(
         try:
             trained = train_segmenter(examples, settings, weights=weights, device=device, on_event=on_event)
         except KeyboardInterrupt:
-            raise StainTransferError("Stopped; nothing was written.") from None
+            raise stopping.StoppedError("Stopped; nothing was written.") from None
     trained.save(output)
     console.give(
         {

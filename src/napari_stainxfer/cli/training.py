@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from napari_stainxfer.cli import console, options
-from napari_stainxfer.errors import DivergedError, StainTransferError, TrainingError
+from napari_stainxfer.cli import console, options, stopping
+from napari_stainxfer.errors import DivergedError, TrainingError
 
 _METHOD_HELP = (
     "Trained on pairs: nst, nst-ad, nst-hrnet, nst-ad-hrnet. Trained on the same patches without pairing: "
@@ -78,7 +78,7 @@ def train(
     from napari_stainxfer.training import Event
 
     checkpoint = output.with_name(f"{output.name}.checkpoint")
-    with console.bar("Training") as bar, console.stoppable() as stop:
+    with console.bar("Training") as bar, stopping.stoppable() as stop:
 
         def on_event(event: Event) -> None:
             bar.training(event)
@@ -109,7 +109,7 @@ def train(
             error.model.save(kept)
             raise TrainingError(f"{error} The last good weights are kept in {kept}.") from None
         except KeyboardInterrupt:
-            raise StainTransferError(
+            raise stopping.StoppedError(
                 f"Stopped. Go on with the same command and --resume ({checkpoint} is kept)."
                 if checkpoint.exists()
                 else "Stopped before the first step; nothing was written."
