@@ -47,6 +47,10 @@ class TrainingError(StainTransferError):
     """Training cannot start or cannot go on (diverged, out of memory, wrong checkpoint)."""
 
 
+class NotEnoughMemoryError(StainTransferError):
+    """A device has too little memory for the smallest piece of the work."""
+
+
 class DivergedError(TrainingError):
     """A training was stopped because its losses diverged.
 

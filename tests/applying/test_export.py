@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 import torch
 
 from napari_stainxfer.applying import ExportProgress, normalize_slide
-from napari_stainxfer.errors import MissingResolutionError, SlideError
-from napari_stainxfer.methods import Model, ModelCard, slide_glass
+from napari_stainxfer.errors import MissingResolutionError, NotEnoughMemoryError, NoTissueError, SlideError
+from napari_stainxfer.methods import Model, ModelCard, SlideFacts, slide_glass
 from napari_stainxfer.methods.neural import NeuralStyle
 from napari_stainxfer.models import HRNetGenerator
 from napari_stainxfer.phantom import phantom_slide
@@ -25,7 +26,15 @@ def model() -> Model:
     torch.manual_seed(0)
     generator = HRNetGenerator(width=4)
     torch.nn.init.normal_(generator.residual.weight, std=0.3)
-    card = ModelCard(method="nst-ad-hrnet", package_version="0", mpp=1.0, patch_px=256, pairs=0)
+    card = ModelCard(
+        method="nst-ad-hrnet",
+        package_version="0",
+        mpp=1.0,
+        patch_px=256,
+        pairs=0,
+        references=(SlideFacts(name="lab1", fingerprint="01", mpp=0.5),),
+        settings={"seed": 3, "epochs": 2},
+    )
     return Model(NeuralStyle(generator.eval(), name="hrnet", width=4), card)
 
 
@@ -76,8 +85,28 @@ def test_facts_and_provenance_are_kept(model: Model, slide: Slide, tmp_path: Pat
     with open_slide(out) as written:
         assert written.mpp == pytest.approx(slide.mpp)
         assert written.magnification == slide.magnification
-        assert written.provenance["model_sha256"] == model.hash()
-        assert written.provenance["source"] == slide.name
+        told = written.provenance
+    assert told["software"] == f"napari-stainxfer {version('napari-stainxfer')}"
+    assert told["model_sha256"] == model.hash()
+    assert (told["source"], told["source_fingerprint"]) == (slide.name, slide.fingerprint())
+    assert (told["source_mpp"], told["region"], told["compression"]) == (slide.mpp, [0, 0, *SIZE], "jpeg 90")
+    assert told["model"]["method"] == model.card.method
+    assert told["model"]["package_version"] == model.card.package_version
+    assert told["model"]["settings"] == model.card.settings
+    assert told["model"]["settings"]["seed"] == 3
+    assert [one["name"] for one in told["model"]["references"]] == ["lab1"]
+
+
+def test_too_little_memory_for_a_tile_is_one_sentence(
+    model: Model, slide: Slide, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> np.ndarray:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(model, "transform_window", full)
+    with pytest.raises(NotEnoughMemoryError, match="close other programs"):
+        normalize_slide(model, slide, tmp_path / "out.tif", device="cpu")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_progress_ends_at_the_last_tile(model: Model, slide: Slide, tmp_path: Path) -> None:
@@ -99,6 +128,13 @@ def test_cancelled_export_leaves_nothing_and_can_be_run_again(
         normalize_slide(model, slide, tmp_path / "out.ome.tif", device="cpu", on_progress=stop)
     assert list(tmp_path.iterdir()) == []
     assert normalize_slide(model, slide, tmp_path / "out.ome.tif", device="cpu").exists()
+
+
+def test_a_slide_without_tissue_is_refused(model: Model, tmp_path: Path) -> None:
+    blank = Slide.from_array(np.full((600, 600, 3), 244, np.uint8), mpp=0.5, name="blank.png")
+    with pytest.raises(NoTissueError, match=r"blank\.png shows no tissue"):
+        normalize_slide(model, blank, tmp_path / "out.tif")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_slide_without_resolution_is_refused(model: Model, tmp_path: Path) -> None:

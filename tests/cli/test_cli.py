@@ -23,8 +23,8 @@ from napari_stainxfer.cli.options import parse_region
 from napari_stainxfer.errors import DivergedError, StainTransferError, TrainingError
 from napari_stainxfer.methods import METHODS
 from napari_stainxfer.methods.fitting import fit_stream
-from napari_stainxfer.slides import Box
-from napari_stainxfer.training import StepEvent
+from napari_stainxfer.slides import Box, Slide, write_pyramid
+from napari_stainxfer.training import Event, NoticeEvent, StepEvent
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -143,6 +143,8 @@ def _mistakes(folder: Path) -> dict[str, tuple[list[object], str]]:
         "output below a file": (["train", blank, blank, "-o", text / "x" / "m.safetensors"], "text.svs"),
         "demo below a file": (["demo", "-o", text / "x"], "text.svs"),
         "unknown device": (["train", blank, blank, *train, "--device", "abacus"], "cpu"),
+        "model is a folder": (["train", blank, blank, "-o", folder], "give the model a name"),
+        "output is a png": (["apply", folder / "m", blank, "-o", folder / "o.png"], "rename o.png"),
         "no model": (["apply", folder / "m.safetensors", blank, "-o", folder / "o.tif"], "stainxfer train"),
         "not a model": (["apply", text, blank, "-o", folder / "o.tif"], "text.svs"),
     }
@@ -152,7 +154,8 @@ def _mistakes(folder: Path) -> dict[str, tuple[list[object], str]]:
     "mistake",
     ["missing file", "directory", "not an image", "grey", "no resolution", "no tissue", "unknown method",
      "unknown device", "no model", "not a model",
-     "unknown backbone", "output below a file", "demo below a file"],
+     "unknown backbone", "output below a file", "demo below a file", "model is a folder",
+     "output is a png"],
 )  # fmt: skip
 def test_a_mistake_is_one_sentence_and_exit_code_2(mistake: str, tmp_path: Path) -> None:
     arguments, says = _mistakes(tmp_path)[mistake]
@@ -206,6 +209,49 @@ def test_ctrl_c_at_any_moment_is_one_sentence(
     assert process.returncode == 130, told
     assert "Traceback" not in told
     assert "topped" in told
+
+
+def test_a_number_given_for_files_that_say_nothing_leaves_the_others_as_they_are(
+    model: Path, slides: tuple[Path, Path], tmp_path: Path
+) -> None:
+    known = tmp_path / "known.tif"
+    pixels = np.asarray(Image.open(slides[1]))
+    write_pyramid(known, [pixels[:512, :512]], shape=(512, 512), mpp=0.4)
+    arguments = [
+        "apply",
+        model,
+        known,
+        slides[1],
+        "-o",
+        tmp_path / "out",
+        "--mpp",
+        0.5,
+        "--region",
+        "0,0,64,64",
+    ]
+    done = run(*arguments, "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    told = " ".join(done.stderr.split())
+    assert "known.tif says itself that it has 0.4 um/px, which is taken; --mpp 0.5 is for files" in told
+    assert "lab3.png says itself" not in told
+    for name, mpp in (("known", 0.4), ("lab3", 0.5)):
+        with open_slide(tmp_path / "out" / f"{name}.ome.tif") as slide:
+            assert slide.mpp == pytest.approx(mpp)
+
+
+def test_training_takes_a_files_own_resolution_and_says_so(slides: tuple[Path, Path]) -> None:
+    known = [Slide.from_array(np.asarray(Image.open(path)), mpp=0.5, name=path.name) for path in slides]
+    notices: list[str] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, NoticeEvent):
+            notices.append(event.message)
+
+    model = fit(*known, method="reinhard", source_mpp=0.25, reference_mpp=0.5, on_event=listen)
+    assert model.card.sources[0].mpp == 0.5
+    (told,) = (notice for notice in notices if "says itself" in notice)
+    assert told.startswith("lab3.png says itself that it has 0.5 um/px")
+    assert "--source-mpp 0.25" in told
 
 
 def test_several_slides_do_not_go_into_one_file(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -18,7 +19,7 @@ from napari_stainxfer.methods import METHODS, Model, load
 
 Make = Callable[..., Model]
 Tissue = Callable[..., np.ndarray]
-KEY = "napari-stainxfer model 1"
+KEY = "napari-stainxfer model 2"
 
 
 def described(path: Path) -> dict[str, str]:
@@ -27,6 +28,18 @@ def described(path: Path) -> dict[str, str]:
         "__metadata__"
     ]
     return metadata
+
+
+def card_text(path: Path) -> str:
+    return described(path)[KEY].partition("\n")[2]
+
+
+def signed(tensors: dict[str, torch.Tensor], card: str) -> dict[str, str]:
+    """The metadata of a file whose checksum fits."""
+    digest = hashlib.sha256(card.encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode() + tensor.numpy().tobytes())
+    return {KEY: f"{digest.hexdigest()}\n{card}"}
 
 
 @pytest.fixture
@@ -79,7 +92,7 @@ class TestRoundTrip:
 
     def test_plain_safetensors_with_the_card_as_json(self, saved: Path) -> None:
         (key,) = described(saved)
-        card = json.loads(described(saved)[key])
+        card = json.loads(card_text(saved))
         assert key == KEY
         assert card["method"] in METHODS
         assert card["sources"][0] == {"name": "b.svs", "fingerprint": "02", "mpp": 0.25}
@@ -154,12 +167,12 @@ class TestWrongFile:
         save_file({"weight": torch.zeros(2)}, tmp_path / "m")
         self.refused(tmp_path / "m", "it holds nothing of ours")
         save_file({"weight": torch.zeros(2)}, tmp_path / "m", metadata={"format": "pt"})
-        self.refused(tmp_path / "m", "it holds format, not 'napari-stainxfer model 1'")
+        self.refused(tmp_path / "m", "it holds format, not 'napari-stainxfer model 2'")
 
     def test_another_version(self, saved: Path) -> None:
         tensors, card = load_file(saved), described(saved)[KEY]
-        save_file(tensors, saved, metadata={"napari-stainxfer model 2": card})
-        self.refused(saved, "not a model that this version of napari-stainxfer reads .*model 2")
+        save_file(tensors, saved, metadata={"napari-stainxfer model 3": card})
+        self.refused(saved, "not a model that this version of napari-stainxfer reads .*model 3")
 
     @pytest.mark.parametrize(
         "change",
@@ -180,21 +193,39 @@ class TestWrongFile:
         ids=str,
     )
     def test_a_card_that_does_not_fit(self, saved: Path, change: dict[str, object]) -> None:
-        tensors, card = load_file(saved), json.loads(described(saved)[KEY])
-        save_file(tensors, saved, metadata={KEY: json.dumps(card | change)})
+        tensors, card = load_file(saved), json.loads(card_text(saved))
+        save_file(tensors, saved, metadata=signed(tensors, json.dumps(card | change)))
         self.refused(saved, "is damaged or of another version; train it again")
 
     def test_a_card_that_is_no_json(self, saved: Path) -> None:
-        save_file(load_file(saved), saved, metadata={KEY: "{"})
+        tensors = load_file(saved)
+        save_file(tensors, saved, metadata=signed(tensors, "{"))
         self.refused(saved, "is damaged or of another version; train it again")
 
     def test_weights_missing_or_too_many(self, saved: Path) -> None:
-        tensors, metadata = load_file(saved), described(saved)
+        tensors, card = load_file(saved), card_text(saved)
         fewer = dict(tensors)
         fewer.popitem()
         for wrong in (fewer, tensors | {"extra": torch.zeros(1)}, {}):
-            save_file(wrong, saved, metadata=metadata)
+            save_file(wrong, saved, metadata=signed(wrong, card))
             self.refused(saved, "is damaged or of another version; train it again")
+
+    @pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.99])
+    def test_any_flipped_byte(self, saved: Path, share: float) -> None:
+        """Such a model would load, and change every slide in a way that nobody trained."""
+        content = bytearray(saved.read_bytes())
+        content[8 + int(share * (len(content) - 8))] ^= 1
+        saved.write_bytes(content)
+        with pytest.raises(ModelFileError, match=r"damaged|cannot be read|not a model"):
+            load(saved)
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf")])
+    def test_weights_that_are_no_numbers(self, saved: Path, value: float) -> None:
+        """With them every pixel would come out black."""
+        tensors, card = load_file(saved), card_text(saved)
+        next(tensor for tensor in tensors.values() if tensor.is_floating_point()).view(-1)[0] = value
+        save_file(tensors, saved, metadata=signed(tensors, card))
+        self.refused(saved, "not finite numbers, so its training failed; train it again")
 
     def test_a_pickle_is_never_run(self, make_model: Make, tmp_path: Path) -> None:
         class Bomb:

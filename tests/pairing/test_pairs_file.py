@@ -52,6 +52,16 @@ def test_round_trip(pairs: list[Pair], tmp_path: Path) -> None:
     assert load_pairs(tmp_path / "p.geojson", REFERENCES, SOURCES) == _pairs(pairs)
 
 
+@pytest.mark.parametrize("side", ["source", "reference"])
+def test_another_resolution_of_the_slide_is_refused(side: str, tmp_path: Path) -> None:
+    """The boxes would be of another size in um than the patches that are to be cut."""
+    save_pairs(tmp_path / "p.geojson", ONE)
+    finer = {"source": SOURCES, "reference": REFERENCES}
+    finer[side] = [slide.with_mpp(0.25) for slide in finer[side]]
+    with pytest.raises(PairsError, match=rf"at 0\.5 um/px, not 0\.25; give it as --{side}-mpp 0\.5"):
+        load_pairs(tmp_path / "p.geojson", finer["reference"], finer["source"])
+
+
 def test_what_qupath_reads_is_there(tmp_path: Path) -> None:
     save_pairs(tmp_path / "p.geojson", ONE)
     collection = json.loads((tmp_path / "p.geojson").read_text())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -91,6 +92,14 @@ def test_16_bit_png(tmp_path: Path) -> None:
     assert "16-bit" in refusal(tmp_path / "a.png")
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+def test_16_bit_colour_png(tmp_path: Path, channels: int) -> None:
+    """Pillow opens one as 8-bit, without a word."""
+    wide = NOISE[..., :channels].astype(np.uint16) * 257
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(wide))
+    assert "is 16-bit, but a slide must be 8-bit RGB" in refusal(tmp_path / "a.png")
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.jpg"])
 def test_image_cut_short(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
@@ -143,10 +152,25 @@ def test_array_of_another_kind(rgb: np.ndarray) -> None:
         Slide.from_array(rgb)
 
 
-@pytest.mark.parametrize("mpp", [0, -0.5, float("nan"), float("inf")])
+@pytest.mark.parametrize("mpp", [0, -0.5, 0.002, 353.0, float("nan"), float("inf")])
 def test_impossible_resolution(mpp: float) -> None:
-    with pytest.raises(SlideError, match="positive number"):
+    with pytest.raises(SlideError, match=r"cannot have .* um/px; give one from 0\.05 to 100"):
         Slide.from_array(NOISE[..., :3], mpp=mpp)
+
+
+@pytest.mark.parametrize("mpp", [0.002, 353.0])
+def test_impossible_resolution_in_a_file_counts_as_none(tmp_path: Path, mpp: float) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif") as tiff:
+        tiff.write(NOISE[..., :3], photometric="rgb", metadata={"PhysicalSizeX": mpp, "axes": "YXS"})
+    with open_slide(tmp_path / "a.ome.tif") as slide:
+        assert slide.mpp is None
+
+
+@pytest.mark.parametrize(("own", "taken"), [(None, 0.5), (0.25, 0.25)])
+def test_a_given_resolution_fills_in_what_is_missing(own: float | None, taken: float) -> None:
+    slide = Slide.from_array(NOISE[..., :3], mpp=own)
+    assert slide.with_missing_mpp(0.5).mpp == taken
+    assert slide.with_missing_mpp(None).mpp == own
 
 
 def test_dark_field_is_not_brightfield() -> None:

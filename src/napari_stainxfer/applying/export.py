@@ -7,15 +7,18 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_stainxfer.errors import SlideError
+from napari_stainxfer.errors import NotEnoughMemoryError, NoTissueError, SlideError
 from napari_stainxfer.methods import Model, Window, slide_glass, tile_boxes
+from napari_stainxfer.patches import tissue_mask
 from napari_stainxfer.slides import Box, Slide, write_pyramid
+from napari_stainxfer.slides.encoding import Compression
+from napari_stainxfer.training.devices import is_out_of_memory
 
 TILE_PX = 512
 _READ_AHEAD = 4  # windows that are decoded while one is computed; few, so that memory stays flat
@@ -47,7 +50,7 @@ def normalize_slide(
     out: str | Path,
     *,
     region: Box | None = None,
-    compression: Literal["jpeg", "lossless"] = "jpeg",
+    compression: Compression = "jpeg",
     quality: int = 90,
     device: str = "auto",
     on_progress: Callable[[ExportProgress], None] | None = None,
@@ -80,9 +83,17 @@ def normalize_slide(
         When the slide is not brightfield, the region is not inside it, or ``out`` cannot be written.
     MissingResolutionError
         When the slide's um/px is not known.
+    NoTissueError
+        When the slide shows glass and ink alone.
+    NotEnoughMemoryError
+        When a single tile does not fit into the device's memory.
     """
     mpp = slide.require_mpp()
     slide.require_brightfield()
+    if not tissue_mask(slide).any():
+        raise NoTissueError(
+            f"{slide.name} shows no tissue, so there is nothing to normalise; is it the right file?"
+        )
     area = region or Box(0, 0, *slide.shape)
     if min(area) < 0 or not (area.height and area.width):
         raise SlideError(
@@ -101,7 +112,7 @@ def normalize_slide(
         mpp=mpp,
         magnification=slide.magnification,
         icc_profile=slide.icc_profile,
-        provenance=_provenance(model, slide, area),
+        provenance=_provenance(model, slide, area, compression, quality),
         compression=compression,
         quality=quality,
         tile_px=TILE_PX,
@@ -130,7 +141,7 @@ def _tiles(
                     ahead.append((cut, pool.submit(slide.read_region, cut.read)))
                 cut, future = ahead.popleft()
                 pixels = future.result()[cut.rows][:, cut.columns]
-                yield model.transform_window(pixels, mpp=slide.mpp, glass=glass)[cut.keep]
+                yield _transformed(model, pixels, slide, glass)[cut.keep]
                 pixels_done += box.height * box.width
                 if on_progress is not None:
                     spent = time.perf_counter() - started
@@ -147,15 +158,32 @@ def _tiles(
                 future.cancel()
 
 
-def _provenance(model: Model, slide: Slide, area: Box) -> dict[str, str]:
+def _transformed(
+    model: Model, pixels: NDArray[np.uint8], slide: Slide, glass: tuple[float, float, float]
+) -> NDArray[np.uint8]:
+    try:
+        return model.transform_window(pixels, mpp=slide.mpp, glass=glass)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise NotEnoughMemoryError(
+            f"Not even one tile of {slide.name} fits into the device's memory; close other programs, or "
+            "compute on the CPU (--device cpu)."
+        ) from error
+
+
+def _provenance(
+    model: Model, slide: Slide, area: Box, compression: Compression, quality: int
+) -> dict[str, object]:
+    """How the file came about, from the model's card and from this export."""
     card = model.card
     return {
-        "software": f"napari-stainxfer {card.package_version}",
-        "method": card.method,
-        "model_sha256": model.hash(),
-        "model_mpp": f"{card.mpp:g}",
-        "references": ", ".join(reference.name for reference in card.references),
+        "software": f"napari-stainxfer {version('napari-stainxfer')}",
         "source": slide.name,
         "source_fingerprint": slide.fingerprint(),
-        "region": ",".join(map(str, area)),
+        "source_mpp": slide.mpp,
+        "region": list(area),
+        "compression": compression if compression == "lossless" else f"{compression} {quality}",
+        "model_sha256": model.hash(),
+        "model": card.model_dump(mode="json", exclude={"history", "method_state"}),
     }

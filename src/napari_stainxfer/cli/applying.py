@@ -10,7 +10,7 @@ import typer
 from napari_stainxfer.cli import console, options, stopping
 from napari_stainxfer.errors import StainTransferError
 from napari_stainxfer.files import make_folder
-from napari_stainxfer.slides import open_slide
+from napari_stainxfer.slides import SUFFIXES
 
 
 def apply(
@@ -33,12 +33,14 @@ def apply(
     from napari_stainxfer.applying import normalize_slide
     from napari_stainxfer.methods import load
 
-    loaded, box = load(model), options.parse_region(region)
-    targets = _targets(slides, output)
+    targets, box = _targets(slides, output), options.parse_region(region)
+    loaded = load(model)
+    if targets != [output]:
+        make_folder(output)
     written, failed = [], []
     for path, target in zip(slides, targets, strict=True):
         try:
-            with open_slide(path, mpp=mpp) as slide, console.bar(slide.name) as bar:
+            with options.opened(path, mpp) as slide, console.bar(slide.name) as bar:
                 normalize_slide(
                     loaded,
                     slide,
@@ -63,15 +65,22 @@ def apply(
         raise StainTransferError(f"{len(failed)} of {len(slides)} slides were not written; see above.")
 
 
+_WRITTEN = (".tif", ".tiff", ".btf")
+
+
 def _targets(slides: list[Path], output: Path) -> list[Path]:
     """One file, or one file a slide in a folder.
 
     Raises
     ------
     StainTransferError
-        When several slides would go into one file, or onto each other or themselves.
+        When several slides would go into one file, onto each other or themselves, or into another format.
     """
-    is_file = output.suffix.lower() in (".tif", ".tiff")
+    is_file = not output.is_dir() and output.suffix.lower() in _WRITTEN
+    if not is_file and not output.is_dir() and output.suffix.lower() in SUFFIXES:
+        raise StainTransferError(
+            f"Slides are written as .ome.tif or .tif, not as {output.suffix}; rename {output.name}."
+        )
     if is_file and len(slides) > 1:
         raise StainTransferError(
             f"{len(slides)} slides do not fit into the one file {output}; give a folder."
@@ -84,6 +93,4 @@ def _targets(slides: list[Path], output: Path) -> list[Path]:
     for slide, target in zip(slides, targets, strict=True):
         if target.exists() and slide.exists() and target.samefile(slide):
             raise StainTransferError(f"{target} is the slide itself; choose another output.")
-    if not is_file:
-        make_folder(output)
     return targets

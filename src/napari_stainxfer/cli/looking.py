@@ -10,7 +10,6 @@ import typer
 
 from napari_stainxfer.cli import console, options
 from napari_stainxfer.errors import StainTransferError
-from napari_stainxfer.slides import open_slide
 
 
 def info(
@@ -19,7 +18,7 @@ def info(
     as_json: options.AsJson = False,
 ) -> None:
     """Show what a slide's file says: size, levels, um/px, magnification."""
-    with open_slide(slide, mpp=mpp) as opened:
+    with options.opened(slide, mpp) as opened:
         console.give(
             {
                 "name": opened.name,
@@ -74,8 +73,11 @@ def gui(
         raise StainTransferError(
             "napari is not installed; install it with: pip install 'napari-stainxfer[napari]'"
         )
-    given = [(path, mpp) for path, mpp in ((reference, reference_mpp), (source, source_mpp)) if path]
-    slides = [open_slide(path, mpp=mpp) for path, mpp in given]
+    given = (
+        (reference, reference_mpp, "--reference-mpp"),
+        (source, source_mpp, "--source-mpp"),
+    )
+    slides = [options.opened(path, mpp, option) for path, mpp, option in given if path]
     for slide in slides:
         slide.require_brightfield()
 

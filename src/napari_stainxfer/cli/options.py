@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from napari_stainxfer.cli import console
 from napari_stainxfer.errors import StainTransferError
-from napari_stainxfer.slides import Box
+from napari_stainxfer.slides import Box, Slide, open_slide
+from napari_stainxfer.slides.messages import own_mpp_kept
 
 Reference = Annotated[Path, typer.Argument(help="Slide with the stain you want.")]
 Source = Annotated[Path, typer.Argument(help="Slide with the stain you have.")]
@@ -22,6 +24,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object of r
 Lpips = Annotated[
     bool, typer.Option("--lpips", help="Take LPIPS on AlexNet and VGG as well; downloads their weights once.")
 ]
+
+
+def opened(path: Path, mpp: float | None, option: str = "--mpp") -> Slide:
+    """Open a slide, at ``mpp`` if its file has none; tells where the file's own is taken instead."""
+    slide = open_slide(path).with_missing_mpp(mpp)
+    if told := own_mpp_kept(slide.name, slide.mpp, mpp, option):
+        console.say(told)
+    return slide
 
 
 def parse_region(text: str | None) -> Box | None:

@@ -29,8 +29,13 @@ def pair(
     from napari_stainxfer.methods.sides import as_slides
     from napari_stainxfer.pairing import save_pairs, suggest_pairs
 
-    references = as_slides(reference, reference_mpp, "--reference-mpp")
-    sources = as_slides(source, source_mpp, "--source-mpp")
+    references, sources = (
+        as_slides(options.opened(path, mpp, option), None, option)
+        for path, mpp, option in (
+            (reference, reference_mpp, "--reference-mpp"),
+            (source, source_mpp, "--source-mpp"),
+        )
+    )
     with console.bar("Pairing") as bar:
         pairs = suggest_pairs(references, sources, on_progress=bar.share)
     if pairs.notice:
@@ -77,6 +82,10 @@ def train(
     from napari_stainxfer.methods.fitting import fit
     from napari_stainxfer.training import Event
 
+    if output.is_dir():
+        raise TrainingError(
+            f"{output} is a folder; give the model a name, such as {output / 'model.safetensors'}."
+        )
     checkpoint = output.with_name(f"{output.name}.checkpoint")
     with console.bar("Training") as bar, stopping.stoppable() as stop:
 

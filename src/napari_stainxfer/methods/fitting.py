@@ -12,7 +12,9 @@ from napari_stainxfer.methods.patch_fitting import PatchOptions, fit_on_patches
 from napari_stainxfer.methods.sides import SlidesLike, as_slides
 from napari_stainxfer.methods.statistics_fitting import fit_on_tissue
 from napari_stainxfer.pairing import Pairs
-from napari_stainxfer.training import PRESETS, Event, TrainingSettings, resolve_device
+from napari_stainxfer.slides import Slide
+from napari_stainxfer.slides.messages import own_mpp_kept
+from napari_stainxfer.training import PRESETS, Event, NoticeEvent, TrainingSettings, resolve_device
 
 
 def fit(
@@ -140,8 +142,8 @@ def fit_stream(
         ready = options.checked()
         return (
             yield from fit_on_pairs(
-                as_slides(reference, reference_mpp, "--reference-mpp"),
-                as_slides(source, source_mpp, "--source-mpp"),
+                (yield from _side(reference, reference_mpp, "--reference-mpp")),
+                (yield from _side(source, source_mpp, "--source-mpp")),
                 pairs,
                 ready,
                 device,
@@ -152,8 +154,8 @@ def fit_stream(
         _refuse(given, f"{name} has no such choice")
         return (
             yield from fit_on_patches(
-                as_slides(reference, reference_mpp, "--reference-mpp"),
-                as_slides(source, source_mpp, "--source-mpp"),
+                (yield from _side(reference, reference_mpp, "--reference-mpp")),
+                (yield from _side(source, source_mpp, "--source-mpp")),
                 pairs,
                 PatchOptions(name, preset, epochs, seed),
                 device,
@@ -165,11 +167,20 @@ def fit_stream(
     )
     return (
         yield from fit_on_tissue(
-            as_slides(reference, reference_mpp, "--reference-mpp"),
-            as_slides(source, source_mpp, "--source-mpp"),
+            (yield from _side(reference, reference_mpp, "--reference-mpp")),
+            (yield from _side(source, source_mpp, "--source-mpp")),
             name,
         )
     )
+
+
+def _side(given: SlidesLike, mpp: float | None, option: str) -> Generator[Event, None, list[Slide]]:
+    """Open the slides of a side, and tell of those whose own um/px goes before the one given."""
+    slides = as_slides(given, mpp, option)
+    for slide in slides:
+        if told := own_mpp_kept(slide.name, slide.mpp, mpp, option):
+            yield NoticeEvent(told)
+    return slides
 
 
 def _refuse(options: Mapping[str, object], why: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -20,10 +21,11 @@ from napari_stainxfer.methods.card import ModelCard
 from napari_stainxfer.methods.protocol import StainMethod
 from napari_stainxfer.methods.windows import Window, tile_boxes, window
 from napari_stainxfer.slides import Box
+from napari_stainxfer.slides.source import MPP_MAX, MPP_MIN
 
-_KIND = "napari-stainxfer model 1"
-"""Key of the card in the file's metadata; the only key, because safetensors writes several in any order and
-the same model must give the same bytes."""
+_KIND = "napari-stainxfer model 2"
+"""Key of the card in the file's metadata, below the SHA-256 of card and weights; the only key, because
+safetensors writes several in any order and the same model must give the same bytes."""
 
 TILE_PX = 512
 """Side of the tiles in which images are computed."""
@@ -104,8 +106,8 @@ class Model:
         image
             uint8 (H, W, 3), sRGB.
         mpp
-            um/px of the image; by default that of ``card.mpp``. A network sees finer pixels averaged to about
-            ``card.mpp``, and its change is added to them.
+            um/px of the image, 0.05 to 100; by default that of ``card.mpp``. A network sees finer pixels
+            averaged to about ``card.mpp``, and its change is added to them.
         glass
             The slide's empty glass (R, G, B), 0 to 255, see :func:`slide_glass`; by default that of the
             slides the model was fitted on. Empty glass is given back byte for byte.
@@ -119,15 +121,15 @@ class Model:
         Raises
         ------
         SlideError
-            When the image is not uint8 (H, W, 3), or ``mpp`` is not above 0.
+            When the image is not uint8 (H, W, 3), or ``mpp`` is not what a scan can have.
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise SlideError(
                 f"transform needs a uint8 RGB image of shape (height, width, 3), not {image.dtype} of shape "
                 f"{image.shape}; convert it first."
             )
-        if mpp is not None and not mpp > 0:
-            raise SlideError(f"{mpp} um/px is no resolution; give a number above 0.")
+        if mpp is not None and not MPP_MIN <= mpp <= MPP_MAX:
+            raise SlideError(f"No scan has {mpp:g} um/px; give a number from {MPP_MIN:g} to {MPP_MAX:g}.")
         out = np.empty_like(image)
         for box in tile_boxes((image.shape[0], image.shape[1]), tile_px):
             cut = self.window(box, (image.shape[0], image.shape[1]), mpp=mpp)
@@ -168,7 +170,8 @@ class Model:
         tensors, state = self.method.state()
         card = self.card.model_copy(update={"method_state": dict(state)})
         weights = {name: tensor.contiguous() for name, tensor in tensors.items()}
-        content: bytes = save(weights, metadata={_KIND: card.model_dump_json()})
+        text = card.model_dump_json()
+        content: bytes = save(weights, metadata={_KIND: f"{_digest(text, weights)}\n{text}"})
         return content
 
     def hash(self) -> str:
@@ -207,13 +210,32 @@ def load(path: str | Path) -> Model:
             f"{path} is not a model that this version of napari-stainxfer reads "
             f"(it holds {', '.join(about) or 'nothing of ours'}, not {_KIND!r}); train it again."
         )
+    digest, _, text = about[_KIND].partition("\n")
+    if digest != _digest(text, tensors):
+        raise ModelFileError(
+            f"{path} is damaged (its content does not fit its checksum); copy it again, or train it again."
+        )
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+        raise ModelFileError(
+            f"{path} holds weights that are not finite numbers, so its training failed; train it again."
+        )
     try:
-        card = ModelCard.model_validate_json(about[_KIND])
+        card = ModelCard.model_validate_json(text)
         record = METHODS[card.method]
         method_class = getattr(import_module(record.module), record.attribute)
         return Model(method_class.from_state(tensors, card.method_state), card)
     except (KeyError, TypeError, ValueError, RuntimeError):  # pydantic raises ValueErrors
         raise ModelFileError(f"{path} is damaged or of another version; train it again.") from None
+
+
+def _digest(card: str, tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of the card and of every tensor's name, type, shape and bytes."""
+    digest = hashlib.sha256(card.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _slices(box: Box) -> tuple[slice, slice]:

@@ -35,16 +35,16 @@ def as_slides(given: SlidesLike, mpp: float | None, option: str) -> list[Slide]:
     several = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
     if not several:
         raise StainTransferError("The list of slides is empty; give at least one on each side.")
-    slides = [_as_slide(one, mpp) for one in several]
+    slides = [_as_slide(one).with_missing_mpp(mpp) for one in several]
     for slide in slides:
         slide.require_brightfield()
         slide.require_mpp(option)
     return slides
 
 
-def _as_slide(given: SlideLike, mpp: float | None) -> Slide:
+def _as_slide(given: SlideLike) -> Slide:
     if isinstance(given, Slide):
         return given
     if isinstance(given, np.ndarray):
-        return Slide.from_array(given, mpp=mpp)
-    return open_slide(given, mpp=mpp)
+        return Slide.from_array(given)
+    return open_slide(given)

@@ -23,6 +23,7 @@ from napari_stainxfer.slides import Box, Slide
 
 _PREFIX = "stainxfer."
 _NAMESPACE = uuid.UUID("5b1c0f6e-6f5e-4d38-9c55-2c8f3f2f4e11")
+_MPP_TOLERANCE = 0.01
 _ROLES = ("source", "reference")
 
 
@@ -55,6 +56,7 @@ def save_pairs(path: str | Path, pairs: Pairs) -> None:
                 "mpp": pairs.mpp,
                 "slide": slide.name,
                 "fingerprint": slide.fingerprint,
+                "slide_mpp": slide.mpp,
             }
             features.append(_feature(patch.box, facts, colour))
     text = geojson.dumps(geojson.FeatureCollection(features), indent=1)
@@ -83,7 +85,7 @@ def load_pairs(path: str | Path, references: Sequence[Slide], sources: Sequence[
     Raises
     ------
     PairsError
-        If the file is damaged, holds no whole pair, or belongs to other slides.
+        If the file is damaged, holds no whole pair, or belongs to other slides or another um/px.
     """
     try:
         content = geojson.loads(Path(path).read_text(encoding="utf-8"))
@@ -164,10 +166,20 @@ def _box(geometry: Mapping[str, Any]) -> Box:
     return box
 
 
+def _check_mpp(slide: Slide, drawn_at: float, role: str, path: str | Path) -> None:
+    """Refuse boxes of another size in um than the slide's pixels now make them."""
+    if abs(slide.require_mpp() / drawn_at - 1) > _MPP_TOLERANCE:
+        raise PairsError(
+            f"{path} was made with {slide.name} at {drawn_at:g} um/px, not {slide.mpp:g}; give it as "
+            f"--{role}-mpp {drawn_at:g}, or suggest pairs anew."
+        )
+
+
 def _which(facts: Mapping[str, str], slides: Sequence[Slide], path: str | Path) -> int:
     """Which of the slides a rectangle was drawn on: by content, whatever the file is called now."""
     for index, slide in enumerate(slides):
         if slide.fingerprint() == facts["fingerprint"]:
+            _check_mpp(slide, float(facts["slide_mpp"]), facts["role"], path)
             return index
     raise PairsError(
         f"{path} holds pairs on {facts['slide']}, which is not among the {facts['role']} slides given; "

@@ -8,6 +8,7 @@ from napari_stainxfer.errors import SlideError
 from napari_stainxfer.plugin.layer_pixels import LayerPixels
 from napari_stainxfer.plugin.slide_layers import DERIVED, SLIDE, calibration, metadata
 from napari_stainxfer.slides import Slide
+from napari_stainxfer.slides.source import MPP_MAX, MPP_MIN
 
 Role = Literal["reference", "source", "unused"]
 
@@ -83,8 +84,9 @@ def slide_of(layer: Any) -> Slide | None:
 
 
 def _mpp(layer: Any) -> float | None:
-    """Um/px that a layer's scale and units give."""
+    """Um/px that a layer's scale and units give, if a scan can have it."""
     unit = layer.units[-1]
     if not unit.is_compatible_with("um"):
         return None
-    return float((float(layer.scale[-1]) * unit).to("um").magnitude)
+    mpp = float((float(layer.scale[-1]) * unit).to("um").magnitude)
+    return mpp if MPP_MIN <= mpp <= MPP_MAX else None

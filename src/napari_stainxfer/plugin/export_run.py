@@ -92,7 +92,8 @@ def run_exports(
     own = copy.deepcopy(model)  # it may go to another device, while a preview computes with the original
     written = []
     for number, job in enumerate(jobs, start=1):
-        slide = open_slide(job.source, mpp=mpp) if isinstance(job.source, Path) else job.source
+        slide = open_slide(job.source) if isinstance(job.source, Path) else job.source
+        slide = slide.with_missing_mpp(mpp)
 
         def tell(progress: ExportProgress, number: int = number, job: ExportJob = job) -> None:
             report(ExportStep(number, len(jobs), job.name, progress))

@@ -20,6 +20,7 @@ from napari_stainxfer.plugin.dock import Message
 from napari_stainxfer.plugin.entries import Role, SlideEntry
 from napari_stainxfer.plugin.examining import THUMBNAIL_PX, Examination
 from napari_stainxfer.plugin.pictures import pixmap
+from napari_stainxfer.slides.source import MPP_MAX, MPP_MIN
 
 _ROLES: tuple[tuple[Role, str, str], ...] = (
     (
@@ -122,7 +123,7 @@ class SlideRow(QFrame):
         self.mpp_field.setPlaceholderText("µm/px")
         self.mpp_field.setMaximumWidth(70)
         self.mpp_field.setToolTip("Micrometres a pixel of the full resolution; the file does not say")
-        self.mpp_field.setValidator(QDoubleValidator(0.01, 100.0, 6))
+        self.mpp_field.setValidator(QDoubleValidator(MPP_MIN, MPP_MAX, 6))
         self.mpp_field.editingFinished.connect(self._ask_typed)
         row = QHBoxLayout(self.mpp_editor)
         row.setContentsMargins(0, 0, 0, 0)

@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from napari_stainxfer.errors import SlideError
 from napari_stainxfer.slides.messages import short
-from napari_stainxfer.slides.source import MICROSCOPE_MPP_MAX, RGB, Facts
+from napari_stainxfer.slides.source import RGB, TAG_MPP_MAX, Facts
 
 
 class ArraySource:
@@ -80,8 +80,8 @@ def image_source(path: Path) -> ArraySource:
 
 def _decode(path: Path, image: Image.Image) -> ArraySource:
     mode = image.mode
-    if mode not in {"RGB", "RGBA"}:
-        kind = _MODE_WORDS.get(mode, f"of colour mode {mode}")
+    if mode not in {"RGB", "RGBA"} or _is_16_bit(path, image):
+        kind = "16-bit" if mode in {"RGB", "RGBA"} else _MODE_WORDS.get(mode, f"of colour mode {mode}")
         raise SlideError(f"{path.name} is {kind}, but a slide must be 8-bit RGB; convert it first")
     rgb = np.asarray(image)
     if mode == "RGBA":
@@ -104,13 +104,25 @@ _MODE_WORDS = {
 }
 
 
+def _is_16_bit(path: Path, image: Image.Image) -> bool:
+    """Whether a PNG says so in its header; Pillow would halve its colours without a word."""
+    if image.format != "PNG":
+        return False
+    with path.open("rb") as file:
+        return file.read(_PNG_DEPTH + 1)[_PNG_DEPTH] == 16
+
+
+_PNG_DEPTH = 24
+"""Where a PNG has its bit depth: signature, chunk head, width and height come before (PNG, 11.2.1)."""
+
+
 def _mpp(image: Image.Image) -> float | None:
     """Um/px from the dots per inch, unless that is a print or screen default."""
     dpi = image.info.get("dpi")
     if not dpi or not dpi[0] > 0:
         return None
     mpp = 25400.0 / float(dpi[0])
-    return mpp if mpp <= MICROSCOPE_MPP_MAX else None
+    return mpp if mpp <= TAG_MPP_MAX else None
 
 
 def over_white(rgb: RGB, alpha: RGB, *, premultiplied: bool) -> RGB:

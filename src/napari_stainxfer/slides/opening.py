@@ -68,7 +68,7 @@ def open_slide(path: str | os.PathLike[str], *, mpp: float | None = None) -> Sli
         A slide or image file, or a folder of DICOM files that make one slide. docs/formats.md lists
         the formats and which of them were tested on real files.
     mpp
-        Um/px of level 0. Goes before what the file says; needed where the file says nothing.
+        Um/px of level 0, 0.05 to 100. Goes before what the file says; `Slide.with_missing_mpp` does not.
 
     Raises
     ------

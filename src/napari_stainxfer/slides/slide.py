@@ -20,7 +20,7 @@ from napari_stainxfer.slides.cache import BlockCache
 from napari_stainxfer.slides.memory import array_source
 from napari_stainxfer.slides.padding import Read, read_edge_outside, read_white_outside, whiten_outside
 from napari_stainxfer.slides.resample import resample, sampling_window
-from napari_stainxfer.slides.source import RGB, Level, PixelSource
+from napari_stainxfer.slides.source import MPP_MAX, MPP_MIN, RGB, Level, PixelSource
 from napari_stainxfer.slides.virtual import OVERVIEW_PX, VirtualLevels, plan_levels
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Slide:
     path
         The file, if there is one.
     mpp
-        Um/px of level 0. Goes before what the source says.
+        Um/px of level 0, 0.05 to 100. Goes before what the source says.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Slide:
     levels
         All levels, finest first, with virtual ones where the source has too few.
     mpp
-        Um/px of level 0, or None if nobody said.
+        Um/px of level 0, or None if nobody said, or the file says what none can have.
     magnification
         Of the objective, or None.
     icc_profile
@@ -73,8 +73,11 @@ class Slide:
     def __init__(
         self, source: PixelSource, *, name: str, path: Path | None = None, mpp: float | None = None
     ) -> None:
-        if mpp is not None and not 0 < mpp < float("inf"):
-            raise SlideError(f"um/px of {name} must be a positive number, not {mpp}")
+        if mpp is not None and not MPP_MIN <= mpp <= MPP_MAX:
+            raise SlideError(
+                f"{name} cannot have {mpp:g} um/px; give one from {MPP_MIN:g} to {MPP_MAX:g}, "
+                "for example 0.5 for a 20x scan or 0.25 for 40x"
+            )
         self._source = source
         self._asked_mpp = mpp
         facts = source.facts
@@ -83,7 +86,8 @@ class Slide:
         plans = plan_levels(source)
         self.levels: tuple[Level, ...] = tuple(plan.level for plan in plans)
         self.shape: tuple[int, int] = self.levels[0].shape
-        self.mpp = facts.mpp if mpp is None else float(mpp)
+        said = facts.mpp if facts.mpp and MPP_MIN <= facts.mpp <= MPP_MAX else None
+        self.mpp = said if mpp is None else float(mpp)
         self.magnification = facts.magnification
         self.icc_profile = facts.icc_profile
         self.vendor = facts.vendor
@@ -115,6 +119,10 @@ class Slide:
         other = Slide(self._source, name=self.name, path=self.path, mpp=mpp)
         other._fingerprint = self._fingerprint
         return other
+
+    def with_missing_mpp(self, mpp: float | None) -> Slide:
+        """Return the same slide at ``mpp`` if nobody has said its um/px; otherwise this one."""
+        return self if mpp is None or self.mpp is not None else self.with_mpp(mpp)
 
     def require_mpp(self, option: str = "--mpp") -> float:
         """Return um/px of level 0.

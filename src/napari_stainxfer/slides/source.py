@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 RGB = NDArray[np.uint8]
 """Pixels, uint8 (H, W, 3), sRGB."""
 
-MICROSCOPE_MPP_MAX = 10.0
+MPP_MIN, MPP_MAX = 0.05, 100.0
+"""Um/px that an image of a slide can have: from oil immersion at 100x, about 0.07, to an overview."""
+
+TAG_MPP_MAX = 10.0
 """A resolution tag coarser than this is a print or screen default (72, 96, 300, 600 dpi), not a scan."""
 
 

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import tifffile
 
 from napari_stainxfer.slides.ome import read_ome
-from napari_stainxfer.slides.source import MICROSCOPE_MPP_MAX, Facts
+from napari_stainxfer.slides.source import TAG_MPP_MAX, Facts
 
 PROVENANCE_KEY = "napari-stainxfer"
 
@@ -57,7 +57,7 @@ def _tag_mpp(page: tifffile.TiffPage) -> float | None:
     if tag is None or um is None or not tag.value[0]:
         return None
     mpp = float(um * tag.value[1] / tag.value[0])
-    return mpp if 0 < mpp <= MICROSCOPE_MPP_MAX else None
+    return mpp if 0 < mpp <= TAG_MPP_MAX else None
 
 
 _Known = dict[str, object]

@@ -38,7 +38,9 @@ def autocast(device: torch.device) -> AbstractContextManager[object]:
     return nullcontext()
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """Whether a device had too little memory; only CUDA's allocator has an error class of its own."""
     told = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in told or "allocate memory" in told
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return "out of memory" in told or "allocate memory" in told
