@@ -15,7 +15,7 @@ from napari_stainxfer.methods import Model, ModelCard, SlideFacts, slide_glass
 from napari_stainxfer.methods.neural import NeuralStyle
 from napari_stainxfer.models import HRNetGenerator
 from napari_stainxfer.phantom import phantom_slide
-from napari_stainxfer.slides import Box, Slide, open_slide
+from napari_stainxfer.slides import Box, Slide, open_slide, write_pyramid
 
 SIZE = (1301, 1107)
 
@@ -141,6 +141,22 @@ def test_slide_without_resolution_is_refused(model: Model, tmp_path: Path) -> No
     blank = Slide.from_array(np.full((64, 64, 3), 200, np.uint8))
     with pytest.raises(MissingResolutionError, match=r"for example --mpp 0\.5 for"):
         normalize_slide(model, blank, tmp_path / "out.tif")
+
+
+def test_a_path_and_a_plain_tuple_are_as_good(model: Model, slide: Slide, tmp_path: Path) -> None:
+    pixels = slide.read_region(Box(0, 0, 512, 512))
+    write_pyramid(tmp_path / "s.tif", [pixels], shape=(512, 512), mpp=slide.mpp, compression="lossless")
+    box = (100, 150, 64, 96)
+    outs = [
+        normalize_slide(model, given, tmp_path / name, region=region, compression="lossless", device="cpu")
+        for given, name, region in (
+            (tmp_path / "s.tif", "a.tif", box),
+            (str(tmp_path / "s.tif"), "b.tif", Box(*box)),
+        )
+    ]
+    with open_slide(outs[0]) as one, open_slide(outs[1]) as other:
+        assert one.shape == other.shape == (64, 96)
+        assert np.array_equal(one.overview(), other.overview())
 
 
 @pytest.mark.parametrize("region", [Box(0, 0, 9999, 10), Box(-1, 0, 10, 10), Box(0, 0, 0, 10)])

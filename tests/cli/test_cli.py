@@ -66,6 +66,8 @@ def model(slides: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
 def test_info(slides: tuple[Path, Path]) -> None:
     answer = results("info", slides[0], "--mpp", 0.25)
     assert (answer["height_px"], answer["width_px"], answer["mpp"]) == (1536, 1536, 0.25)
+    assert answer["levels"] == ["1536 x 1536"]
+    assert answer["computed_levels"] == ["768 x 768"]
 
 
 def test_pairs_are_written_and_trained_on(slides: tuple[Path, Path], tmp_path: Path) -> None:

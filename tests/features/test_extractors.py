@@ -231,7 +231,7 @@ def test_vgg19_downloads_once(
     [
         ("{server}/vgg19-local.pth", "sha256 begins"),
         ("{server}/missing.pth", "404"),
-        ("http://127.0.0.1:1/vgg19.pth", "refused"),
+        ("http://127.0.0.1:1/vgg19.pth", "cannot be reached"),
     ],
 )
 def test_vgg19_download_that_fails_names_both_ways_out(

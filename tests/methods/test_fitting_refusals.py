@@ -18,6 +18,9 @@ BLANK = np.full((64, 64, 3), 200, np.uint8)
         ({"method": "magic"}, "nst-ad-hrnet"),
         ({"device": "abacus"}, "cpu"),
         ({"resume": True}, "resume"),
+        ({"epochs": 0}, "at least 1 epoch"),
+        ({"seed": -1}, "0 or more"),
+        ({"method": "dcgmm", "epochs": 0}, "at least 1 epoch"),
         ({}, "--reference-mpp"),
     ],
 )

@@ -147,7 +147,7 @@ class TestWrongFile:
         self.refused(tmp_path / "none", "There is no model file .*; train one with `stainxfer train`")
 
     def test_a_folder(self, tmp_path: Path) -> None:
-        self.refused(tmp_path, "cannot be read as a model")
+        self.refused(tmp_path, "is a folder; give the model file in it")
 
     @pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.5, 0.999])
     def test_cut_short(self, saved: Path, share: float) -> None:

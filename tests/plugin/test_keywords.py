@@ -15,10 +15,10 @@ import napari_stainxfer
 from napari_stainxfer.applying import normalize_slide
 from napari_stainxfer.methods import load
 from napari_stainxfer.methods.fitting import fit, fit_stream
-from napari_stainxfer.methods.sides import as_slides
 from napari_stainxfer.pairing import load_pairs, save_pairs, suggest_pairs
 from napari_stainxfer.phantom import phantom_slide
 from napari_stainxfer.slides import open_slide, write_pyramid
+from napari_stainxfer.slides.sides import as_slides
 from napari_stainxfer.training import TrainingSettings
 
 ROOT = Path(napari_stainxfer.__file__).parent

@@ -18,6 +18,7 @@ from napari_stainxfer.methods import Model, Window, slide_glass, tile_boxes
 from napari_stainxfer.patches import tissue_mask
 from napari_stainxfer.slides import Box, Slide, write_pyramid
 from napari_stainxfer.slides.encoding import Compression
+from napari_stainxfer.slides.sides import SlideLike, as_slides
 from napari_stainxfer.training.devices import is_out_of_memory
 
 TILE_PX = 512
@@ -46,10 +47,10 @@ class ExportProgress:
 
 def normalize_slide(
     model: Model,
-    slide: Slide,
+    slide: SlideLike,
     out: str | Path,
     *,
-    region: Box | None = None,
+    region: Box | tuple[int, int, int, int] | None = None,
     compression: Compression = "jpeg",
     quality: int = 90,
     device: str = "auto",
@@ -65,11 +66,11 @@ def normalize_slide(
     model
         From :func:`fit` or :func:`load`.
     slide
-        The slide; its um/px must be known.
+        The slide, or its path; its um/px must be known.
     out
         ``.ome.tif`` for an OME-TIFF, ``.tif`` for a plain pyramid that OpenSlide reads with all levels.
     region
-        Only this part, in level-0 pixels.
+        Only this part, (y, x, height, width) in level-0 pixels.
     compression, quality
         JPEG with its quality, 1 to 100, or lossless.
     device
@@ -88,13 +89,12 @@ def normalize_slide(
     NotEnoughMemoryError
         When a single tile does not fit into the device's memory.
     """
-    mpp = slide.require_mpp()
-    slide.require_brightfield()
+    (slide,) = as_slides(slide)
     if not tissue_mask(slide).any():
         raise NoTissueError(
             f"{slide.name} shows no tissue, so there is nothing to normalise; is it the right file?"
         )
-    area = region or Box(0, 0, *slide.shape)
+    area = Box(*region) if region else Box(0, 0, *slide.shape)
     if min(area) < 0 or not (area.height and area.width):
         raise SlideError(
             f"Region {tuple(area)} is empty or negative; give y,x,height,width in level-0 pixels."
@@ -109,7 +109,7 @@ def normalize_slide(
         target,
         _tiles(model.to(device), slide, area, on_progress),
         shape=(area.height, area.width),
-        mpp=mpp,
+        mpp=slide.mpp,
         magnification=slide.magnification,
         icc_profile=slide.icc_profile,
         provenance=_provenance(model, slide, area, compression, quality),

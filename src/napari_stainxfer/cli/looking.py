@@ -27,7 +27,14 @@ def info(
                 "mpp": opened.mpp,
                 "magnification": opened.magnification,
                 "vendor": opened.vendor,
-                "levels": [f"{level.shape[1]} x {level.shape[0]}" for level in opened.levels],
+                **{
+                    name: [
+                        f"{level.shape[1]} x {level.shape[0]}"
+                        for level in opened.levels
+                        if level.virtual is computed
+                    ]
+                    for name, computed in (("levels", False), ("computed_levels", True))
+                },
                 "icc_profile_bytes": len(opened.icc_profile or b""),
                 "associated_images": list(opened.associated_images),
             },

@@ -26,18 +26,12 @@ def pair(
     as_json: options.AsJson = False,
 ) -> None:
     """Suggest patch pairs and write them as GeoJSON, to be corrected in QuPath or napari."""
-    from napari_stainxfer.methods.sides import as_slides
     from napari_stainxfer.pairing import save_pairs, suggest_pairs
 
-    references, sources = (
-        as_slides(options.opened(path, mpp, option), None, option)
-        for path, mpp, option in (
-            (reference, reference_mpp, "--reference-mpp"),
-            (source, source_mpp, "--source-mpp"),
-        )
-    )
+    wanted = options.opened(reference, reference_mpp, "--reference-mpp")
+    given = options.opened(source, source_mpp, "--source-mpp")
     with console.bar("Pairing") as bar:
-        pairs = suggest_pairs(references, sources, on_progress=bar.share)
+        pairs = suggest_pairs(wanted, given, on_progress=bar.share)
     if pairs.notice:
         console.say(pairs.notice)
     save_pairs(output, pairs)

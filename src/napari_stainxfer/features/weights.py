@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pooch
+import requests
 import torch
 from torch import Tensor
 
@@ -53,7 +54,12 @@ def download_weights(url: str, sha256_prefix: str) -> Path:
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as folder:
         part = Path(folder) / path.name
-        pooch.HTTPDownloader(timeout=_TIMEOUT_S)(url, str(part), None)
+        try:
+            pooch.HTTPDownloader(timeout=_TIMEOUT_S)(url, str(part), None)
+        except requests.RequestException as error:
+            answer = error.response
+            told = f"answers {answer.status_code}" if answer is not None else "cannot be reached"
+            raise OSError(f"the server {told}") from error
         digest = pooch.file_hash(str(part))
         if not digest.startswith(sha256_prefix):
             raise OSError(f"sha256 begins {digest[:8]} in place of {sha256_prefix}")

@@ -9,11 +9,11 @@ from napari_stainxfer.errors import TrainingError
 from napari_stainxfer.methods.model import METHODS, Model
 from napari_stainxfer.methods.neural_fitting import NeuralOptions, fit_on_pairs
 from napari_stainxfer.methods.patch_fitting import PatchOptions, fit_on_patches
-from napari_stainxfer.methods.sides import SlidesLike, as_slides
 from napari_stainxfer.methods.statistics_fitting import fit_on_tissue
 from napari_stainxfer.pairing import Pairs
 from napari_stainxfer.slides import Slide
 from napari_stainxfer.slides.messages import own_mpp_kept
+from napari_stainxfer.slides.sides import SlidesLike, as_slides
 from napari_stainxfer.training import PRESETS, Event, NoticeEvent, TrainingSettings, resolve_device
 
 
@@ -135,6 +135,10 @@ def fit_stream(
         raise TrainingError(f"No method is called {name!r}; there are {', '.join(METHODS)}.")
     if preset not in PRESETS:
         raise TrainingError(f"No preset is called {preset!r}; there are {', '.join(PRESETS)}.")
+    if epochs is not None and epochs < 1:
+        raise TrainingError(f"A training takes at least 1 epoch, not {epochs}.")
+    if seed < 0:
+        raise TrainingError(f"The seed is 0 or more, not {seed}.")
     resolve_device(device)
     kind = METHODS[name].fitted_on
     if kind == "pairs":

@@ -198,6 +198,8 @@ def load(path: str | Path) -> Model:
         When the file is missing, damaged, not a model, or from a version that this one cannot read.
     """
     try:
+        if Path(path).is_dir():
+            raise ModelFileError(f"{path} is a folder; give the model file in it, such as model.safetensors.")
         with safetensors.safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)

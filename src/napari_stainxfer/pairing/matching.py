@@ -14,7 +14,7 @@ from napari_stainxfer.features import make_extractor
 from napari_stainxfer.pairing.descriptors import describe, standardise
 from napari_stainxfer.pairing.pairs import Pair, PairedSlide, Pairs
 from napari_stainxfer.patches import Patch, PatchSettings, plan_patches
-from napari_stainxfer.slides import Slide
+from napari_stainxfer.slides.sides import SlidesLike, as_slides
 
 FloatArray = NDArray[np.float32]
 
@@ -34,8 +34,8 @@ class PairingSettings(BaseModel):
 
 
 def suggest_pairs(
-    references: Slide | Sequence[Slide],
-    sources: Slide | Sequence[Slide],
+    references: SlidesLike,
+    sources: SlidesLike,
     patches: PatchSettings | None = None,
     settings: PairingSettings | None = None,
     *,
@@ -49,7 +49,7 @@ def suggest_pairs(
     Parameters
     ----------
     references, sources
-        One slide or several on each side, of known um/px.
+        One slide or several on each side, of known um/px: a ``Slide``, a path, or a list of these.
     patches
         Size and um/px of patches; see `plan_patches` for small slides.
     settings
@@ -64,13 +64,15 @@ def suggest_pairs(
 
     Raises
     ------
+    SlideError
+        If one is not a brightfield slide.
     MissingResolutionError
         If a slide has no um/px.
     NoTissueError
         If a side has no tissue for a patch.
     """
-    references = [references] if isinstance(references, Slide) else list(references)
-    sources = [sources] if isinstance(sources, Slide) else list(sources)
+    references = as_slides(references, option="--reference-mpp")
+    sources = as_slides(sources, option="--source-mpp")
     settings = settings or PairingSettings()
     plan = plan_patches(references, sources, patches)
     kept_references = _spread(plan.references, settings.candidates)

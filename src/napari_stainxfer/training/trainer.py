@@ -116,6 +116,7 @@ class Trainer:
         if self.start is not None and self.step == 0:
             measure_start(self.start, self.batches.source, self.batches.reference)
             self.keep_weights()
+        stepping = time.perf_counter()
         while self.step < self.total_steps:
             if self.step == self._settle_step:
                 self._settle()
@@ -131,7 +132,7 @@ class Trainer:
                 yield NoticeEvent(
                     f"The device ran out of memory: every step now takes {self.micro_batches} parts."
                 )
-            spent = (time.perf_counter() - started) / (self.step - first_step)
+            spent = (time.perf_counter() - stepping) / (self.step - first_step)
             yield StepEvent(
                 self.step, self.total_steps, epoch, losses, spent * (self.total_steps - self.step)
             )

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_stainxfer.errors import StainTransferError
-from napari_stainxfer.slides import Slide, open_slide
+from napari_stainxfer.slides.opening import open_slide
+from napari_stainxfer.slides.slide import Slide
 
 SlideLike = Slide | str | Path | NDArray[np.uint8]
 SlidesLike = SlideLike | Sequence[SlideLike]
 
 
-def as_slides(given: SlidesLike, mpp: float | None, option: str) -> list[Slide]:
+def as_slides(given: SlidesLike, mpp: float | None = None, option: str = "--mpp") -> list[Slide]:
     """Open what was given, and check that each can be worked on.
 
     Parameters
