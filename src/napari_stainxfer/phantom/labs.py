@@ -150,13 +150,13 @@ LABS: dict[str, Lab] = {
             focus_um=0.5,
             noise=2.2,
         ),
-        # mild: bluer, haematoxylin a little strong
+        # the mildest: a little bluer, haematoxylin a little strong
         Lab(
             name="lab6",
-            haematoxylin=(0.72, 0.64, 0.27),
-            eosin=(0.24, 0.91, 0.30),
-            scale=(1.4, 0.75, 1.0),
-            thickness=1.08,
+            haematoxylin=(0.70, 0.65, 0.29),
+            eosin=(0.21, 0.92, 0.31),
+            scale=(1.25, 0.85, 1.0),
+            thickness=1.04,
             white=(238, 240, 246),
             focus_um=0.6,
             noise=1.6,
