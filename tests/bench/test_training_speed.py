@@ -31,39 +31,44 @@ def pairs() -> TrainingPatches:
     return TrainingPatches(_patches("lab3", 2, 20), _patches("lab1", 1, 20))
 
 
-def _seconds_a_step(trainer: Trainer, steps: int) -> float:
-    run = trainer.run()
-    next(run)  # computes the targets, where they are computed once
-    started, done = time.perf_counter(), 0
-    for event in run:
-        done += isinstance(event, StepEvent)
-        if done == steps:
-            break
-    return (time.perf_counter() - started) / done
+def _seconds_a_step(trainers: dict[str, Trainer], steps: int) -> dict[str, float]:
+    """Median of each, the steps taken in turns, so that both meet the same machine."""
+    runs = {name: trainer.run() for name, trainer in trainers.items()}
+    for run in runs.values():
+        next(run)  # computes the targets, where they are computed once
+    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(steps):
+        for name, run in runs.items():
+            started = time.perf_counter()
+            next(event for event in run if isinstance(event, StepEvent))
+            seconds[name].append(time.perf_counter() - started)
+    return {name: float(np.median(values)) for name, values in seconds.items()}
 
 
-@pytest.mark.parametrize("name", ["efficientnet_lite0", "vgg19"])
-def test_step_with_and_without_cached_targets(name: str, pairs: TrainingPatches, vgg_file: Path) -> None:
+@pytest.mark.parametrize(("name", "steps"), [("efficientnet_lite0", 60), ("vgg19", 10)])
+def test_step_with_and_without_cached_targets(
+    name: str, steps: int, pairs: TrainingPatches, vgg_file: Path
+) -> None:
     torch.set_num_threads(2)
     extractor = make_extractor(name, weights=vgg_file if name == "vgg19" else None)
-    seconds = {
-        "computed once": _seconds_a_step(
-            Trainer(pairs, TrainingSettings(extractor=name), device="cpu", extractor=extractor), 8
-        ),
-        "computed every step": _seconds_a_step(
-            Trainer(pairs, TrainingSettings(extractor=name, augment=True), device="cpu", extractor=extractor),
-            8,
-        ),
+    trainers = {
+        how: Trainer(
+            pairs, TrainingSettings(extractor=name, augment=augment), device="cpu", extractor=extractor
+        )
+        for how, augment in (("computed once", False), ("computed every step", True))
     }
+    seconds = _seconds_a_step(trainers, steps)
     ratio = seconds["computed every step"] / seconds["computed once"]
     print(f"\n{name}: {seconds}, ratio {ratio:.2f}")
-    assert all(value > 0 for value in seconds.values())
+    assert ratio > 1
 
 
 def test_what_turning_patches_buys(pairs: TrainingPatches) -> None:
     torch.set_num_threads(2)
     distance = PerceptualDistance()
     held_out, truth = _patches("lab3", 5, 8), _patches("lab1", 5, 8)
+    raw = np.mean([distance(a, b) for a, b in zip(held_out, truth, strict=True)])
+    print(f"\nraw: perceptual distance {raw:.3f}")
     for augment in (False, True):
         settings = TrainingSettings(augment=augment)
         trainer = Trainer(pairs, settings, device="cpu")
@@ -79,4 +84,4 @@ def test_what_turning_patches_buys(pairs: TrainingPatches) -> None:
             f"\naugment={augment}: perceptual distance {perceptual:.3f}, delta E {colour:.2f}, "
             f"{time.perf_counter() - started:.0f} s"
         )
-        assert np.isfinite(perceptual)
+        assert perceptual < raw
