@@ -10,10 +10,14 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from napari_stainxfer import fit
+from napari_stainxfer.benchmarks import table1
+from napari_stainxfer.benchmarks.pairs_report import write_table1
 from napari_stainxfer.benchmarks.scanner_pairs import folder_pairs, phantom_pairs
 from napari_stainxfer.benchmarks.table1 import Table1Run, run_table1
 from napari_stainxfer.cli.app import app
 from napari_stainxfer.errors import SlideError, StainTransferError
+from napari_stainxfer.methods import Model
 from napari_stainxfer.phantom import phantom_slide
 from napari_stainxfer.slides import RGB, Box
 
@@ -115,6 +119,13 @@ class TestRun:
         assert content["table"]["raw"]["structure"] == pytest.approx([1, 1])
         assert np.mean(content["table"]["reinhard"]["delta_e"]) < np.mean(content["table"]["raw"]["delta_e"])
         assert all(value > 0 for value in content["table"]["dcgmm"]["mpx_per_second"])
+        facts = content["facts"]
+        methods = "--methods reinhard,dcgmm --seeds 0,1 --preset quick --epochs 1"
+        assert facts["command"] == f"stainxfer bench table1 --data {mitos.name} {methods} -o DIR"
+        assert facts["epochs"] == {"dcgmm": [1]}
+        assert facts["device"] == ["cpu"]
+        (of_dcgmm, _) = (one for one in content["results"] if one["method"] == "dcgmm")
+        assert of_dcgmm["settings"]["epochs"] == 1
         lines = (tmp_path / "table1.md").read_text().splitlines()
         assert lines[0].startswith("| | perceptual distance (Lite0) ↓ | CIE delta E 2000 ↓ | SSIM ↑")
         assert [line.split("|")[1].strip() for line in lines[2:5]] == ["raw", "reinhard", "dcgmm"]
@@ -129,8 +140,9 @@ class TestRun:
         pairs, run = folder_pairs(mitos, mpp=1.0), Table1Run(data="mitos")
         told: list[str] = []
 
-        def stop_at_the_third(name: str, done: int, total: int) -> None:
+        def stop_at_the_third(name: str, done: int, total: int, left: float | None) -> None:
             assert total == 3
+            assert (left is None) == (done == 0)
             told.append(name)
             if done == 2:
                 raise KeyboardInterrupt
@@ -151,6 +163,42 @@ class TestRun:
         )
         assert told == ["histogram, seed 0"]
         assert [result.method for result in results] == ["raw", "reinhard", "histogram"]
+
+    def test_staingan_gets_the_time_that_the_papers_method_took(
+        self, mitos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[float] = []
+
+        def two(seconds: float, train: object) -> int:
+            asked.append(seconds)
+            return 2
+
+        def hasty(*sides: object, method: str, epochs: int | None, **options: object) -> Model:
+            return fit(*sides, method=method, epochs=epochs or 1, **options)
+
+        monkeypatch.setattr(table1, "epochs_in", two)
+        monkeypatch.setattr(table1, "fit", hasty)
+        pairs, methods = folder_pairs(mitos, mpp=1.0), ["staingan", "nst-ad-hrnet"]
+        results = run_table1(pairs, tmp_path, Table1Run(data="mitos"), methods=methods, seeds=[0])
+        _, ours, theirs = results
+        assert (ours.method, theirs.method) == ("nst-ad-hrnet", "staingan")
+        assert asked == [ours.fit_seconds]
+        assert theirs.settings["epochs"] == 2
+
+    def test_equal_images_give_json_that_others_read(self, mitos: Path, tmp_path: Path) -> None:
+        pairs = folder_pairs(mitos, mpp=1.0)
+        same = tuple(field._replace(truth=field.source) for field in pairs.fields)
+        run = Table1Run(data="mitos")
+        results = run_table1(pairs._replace(fields=same), tmp_path, run, methods=[], seeds=[0])
+        write_table1(tmp_path, results, run)
+
+        def refuse(name: str) -> float:
+            raise AssertionError(f"{name} is no JSON")
+
+        for path in (tmp_path / "table1.json", tmp_path / "seed0" / "raw.json"):
+            json.loads(path.read_text(), parse_constant=refuse)
+        assert "| inf |" in (tmp_path / "table1.md").read_text()
+        assert run_table1(pairs, tmp_path, run, methods=[], seeds=[0])[0].values["psnr"] == [np.inf, np.inf]
 
     def test_another_runs_folder_is_refused(self, mitos: Path, tmp_path: Path) -> None:
         pairs = folder_pairs(mitos, mpp=1.0)

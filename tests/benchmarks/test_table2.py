@@ -179,8 +179,11 @@ def test_the_verb_writes_table_numbers_and_pictures(
     numbers = json.loads(Path(str(answer["json"])).read_text())
     assert len(numbers["dice"]["reinhard"]["lab2"]) == 2
     assert numbers["facts"]["seeds"] == [0, 1]
-    told = f"--data {labs_folder.name} --methods reinhard,histogram --seeds 0,1 -o DIR"
-    assert numbers["facts"]["command"] == f"stainxfer bench table2 {told}"
+    told = f"--data {labs_folder.name} --methods reinhard,histogram --seeds 0,1 --preset quick"
+    assert (
+        numbers["facts"]["command"]
+        == f"stainxfer bench table2 {told} --segmenter segmenter.safetensors -o DIR"
+    )
     with Image.open(str(answer["png"])) as panel:
         assert panel.width > panel.height > 400
     written = (tmp_path / "out" / "seed1" / "lab2-reinhard.json").stat().st_mtime_ns
@@ -225,8 +228,11 @@ def test_the_verb_trains_a_segmenter_on_a_folder(labs_folder: Path, tmp_path: Pa
     assert load_segmenter(out).card.settings == SegmenterSettings(steps=1)
 
 
+ON = {"threads": 1, "device": "cpu", "processor": "abacus"}
+
+
 def score(lab: str, method: str, dice: float, seed: int = 0) -> Score:
-    return Score(lab=lab, method=method, seed=seed, dice=dice, seconds=1, threads=1, fit_seconds=4)
+    return Score(lab=lab, method=method, seed=seed, dice=dice, seconds=1, fit_seconds=4, **ON)
 
 
 def test_mean_and_worst_leave_the_first_lab_out() -> None:

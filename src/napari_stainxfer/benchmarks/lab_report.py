@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
 
+from napari_stainxfer.benchmarks.circumstances import command, surroundings
 from napari_stainxfer.benchmarks.lab_pictures import draw_panel
 from napari_stainxfer.benchmarks.lab_scores import (
     FIT_SECONDS,
@@ -68,26 +65,28 @@ def write_table2(folder: Path, scores: Sequence[Score], run: Table2Run) -> dict[
 
 
 def _facts(scores: Sequence[Score], run: Table2Run) -> dict[str, Any]:
+    seeds = sorted({score.seed for score in scores})
+    methods = list(dict.fromkeys(score.method for score in scores if score.method != RAW))
+    options = {
+        "preset": run.preset,
+        "epochs": run.epochs,
+        "segmenter": run.given,
+        "weights": None if run.given or run.weights == "random" else run.weights,
+        "steps": None if run.given else run.segmenter.steps,
+    }
     return {
-        "command": _command(scores, run),
+        "command": command("table2", run.data, methods, seeds, options),
         "data": Path(run.data).name,
         "segmenter": run.given or f"{run.segmenter.steps} steps from {run.weights} weights",
         "segmenter um/px": run.segmenter.mpp,
         "preset": run.preset if run.epochs is None else f"{run.preset}, {run.epochs} epochs",
-        "seeds": sorted({score.seed for score in scores}),
-        "threads": sorted({score.threads for score in scores}),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "versions": {name: version(name) for name in ("napari-stainxfer", "torch", "numpy")},
-        "date": datetime.now(UTC).date().isoformat(),
+        "seeds": seeds,
+        **{
+            name: sorted({getattr(score, name) for score in scores})
+            for name in ("threads", "device", "processor")
+        },
+        **surroundings(),
     }
-
-
-def _command(scores: Sequence[Score], run: Table2Run) -> str:
-    """What to type for the same table, on data of one's own where it is not the phantom."""
-    methods = ",".join(dict.fromkeys(score.method for score in scores if score.method != RAW))
-    seeds = ",".join(str(seed) for seed in dict.fromkeys(score.seed for score in scores))
-    data = "" if Path(run.data).name == run.data else f" --data {Path(run.data).name}"
-    return f"stainxfer bench table2{data} --methods {methods} --seeds {seeds} -o DIR"
 
 
 def _markdown(table: dict[str, dict[str, list[float]]], facts: dict[str, Any]) -> str:

@@ -22,6 +22,8 @@ class Score(BaseModel):
         Of the stain transfer, on pairs that were there; 0 for raw.
     seconds
         Of reading, transferring and segmenting the judged images.
+    threads, device, processor
+        That it was computed with.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +36,8 @@ class Score(BaseModel):
     seconds: float
     model_bytes: int = 0
     threads: int
+    device: str
+    processor: str
 
 
 def summarise(scores: Sequence[Score]) -> dict[str, dict[str, list[float]]]:

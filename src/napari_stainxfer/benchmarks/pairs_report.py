@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
+import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean, pstdev
 from typing import Any
@@ -15,6 +12,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from PIL import Image
 
+from napari_stainxfer.benchmarks.circumstances import command, surroundings
 from napari_stainxfer.benchmarks.table1 import RAW, TRUTH, Result, Table1Run, picture_path
 from napari_stainxfer.evaluation import METRICS, NMI_SPREAD, NMI_SPREAD_TITLE
 from napari_stainxfer.files import replacing
@@ -35,9 +33,16 @@ def write_table1(folder: Path, results: Sequence[Result], run: Table1Run) -> dic
     """
     table, facts = summarise(results), _facts(results, run)
     paths = {ending: folder / f"{_NAME}.{ending}" for ending in ("md", "json", "png")}
-    content = {"facts": facts, "table": table, "results": [result.model_dump() for result in results]}
+    content = {
+        "facts": facts,
+        "table": {
+            method: {name: [_json(value) for value in values] for name, values in row.items()}
+            for method, row in table.items()
+        },
+        "results": [json.loads(result.model_dump_json()) for result in results],
+    }
     with replacing(paths["json"]) as temporary:
-        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")
     with replacing(paths["md"]) as temporary:
         temporary.write_text(_markdown(table, facts), encoding="utf-8")
     _panel(paths["png"], folder, results)
@@ -49,6 +54,11 @@ def write_table1(folder: Path, results: Sequence[Result], run: Table1Run) -> dic
             for name in ("perceptual_distance", "delta_e")
         },
     }
+
+
+def _json(value: float) -> float | str:
+    """JSON has no infinity, which is the PSNR of equal images."""
+    return value if math.isfinite(value) else str(value)
 
 
 def summarise(results: Sequence[Result]) -> dict[str, dict[str, list[float]]]:
@@ -66,16 +76,24 @@ def summarise(results: Sequence[Result]) -> dict[str, dict[str, list[float]]]:
 
 
 def _facts(results: Sequence[Result], run: Table1Run) -> dict[str, Any]:
+    seeds = sorted({result.seed for result in results})
+    methods = list(dict.fromkeys(result.method for result in results if result.method != RAW))
+    options = {"preset": run.preset, "epochs": run.epochs, "lpips": bool(run.lpips)}
     return {
-        "data": run.data,
+        "command": command("table1", run.data, methods, seeds, options),
+        "data": Path(run.data).name,
         "fields": len(results[0].values["perceptual_distance"]),
         "preset": run.preset if run.epochs is None else f"{run.preset}, {run.epochs} epochs",
-        "seeds": sorted({result.seed for result in results}),
-        "threads": sorted({result.threads for result in results}),
-        "device": ", ".join(sorted({result.device for result in results})),
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "versions": {name: version(name) for name in ("napari-stainxfer", "torch", "numpy")},
-        "date": datetime.now(UTC).date().isoformat(),
+        "epochs": {
+            method: sorted({result.settings["epochs"] for result in results if result.method == method})
+            for method in dict.fromkeys(one.method for one in results if "epochs" in one.settings)
+        },
+        "seeds": seeds,
+        **{
+            name: sorted({getattr(result, name) for result in results})
+            for name in ("threads", "device", "processor")
+        },
+        **surroundings(),
     }
 
 
@@ -104,6 +122,8 @@ def _cell(values: Sequence[float], *, spread: bool) -> str:
     """Mean, and the standard deviation over fields and seeds."""
     if not values:
         return "–"
+    if not all(map(math.isfinite, values)):
+        return str(fmean(values))
     digits = 1 if abs(fmean(values)) >= 10 else 3
     mean = f"{fmean(values):.{digits}f}"
     return f"{mean} ± {pstdev(values):.{digits}f}" if spread and len(values) > 1 else mean

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
+from napari_stainxfer.benchmarks.circumstances import Clock, computed_on
+from napari_stainxfer.benchmarks.equal_time import epochs_in
 from napari_stainxfer.benchmarks.scanner_pairs import Field, ScannerPairs
 from napari_stainxfer.errors import StainTransferError
 from napari_stainxfer.evaluation import Compared, measure_all, measure_set
@@ -23,6 +24,8 @@ from napari_stainxfer.slides import RGB
 from napari_stainxfer.training import Event
 
 RAW, TRUTH = "raw", "reference"
+PAPERS_OWN = "nst-ad-hrnet"
+_GIVEN_TIME = ("staingan", "staingan-identity")
 _RUN, _PAIRS = "run.json", "pairs.geojson"
 
 
@@ -54,30 +57,35 @@ class Result(BaseModel):
     ----------
     values
         By the name of a measure, a value for every judged field it could be taken of, or one for the set.
+    settings
+        Of the fitting, as the model's card has them.
     fit_seconds
         Of fitting, on pairs that were there.
     mpx_per_second
         Of transferring the judged fields.
     model_bytes
         0 for raw.
-    threads
+    threads, device, processor
         That it was computed with.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     method: str
     seed: int
     values: dict[str, list[float]]
+    settings: dict[str, Any] = {}
     fit_seconds: float = 0.0
     mpx_per_second: float = 0.0
     model_bytes: int = 0
     threads: int
     device: str
+    processor: str
 
 
-Tell = Callable[[str, int, int], None]
-"""Called before each part, with its name, how many parts are done, and how many there are."""
+Tell = Callable[[str, int, int, float | None], None]
+"""Called before each part, with its name, how many parts are done, how many there are, and the seconds left,
+which are unknown at first."""
 
 
 def run_table1(
@@ -95,7 +103,8 @@ def run_table1(
 
     The pairs of patches are suggested once and are the same for every method and seed. Fitted methods,
     results and pictures are kept as soon as they are there: a run that was stopped goes on where it was.
-    Methods that measure tissue do not depend on a seed and have one result.
+    Methods that measure tissue do not depend on a seed and have one result. StainGAN gets as many epochs as
+    fit into the seconds that the paper's method took with the same seed, if that is measured too.
 
     Raises
     ------
@@ -108,21 +117,27 @@ def run_table1(
     make_folder(folder)
     _keep(run, folder)
     parts = [(RAW, seeds[0])]
-    for method in methods:
+    for method in sorted(methods, key=_GIVEN_TIME.__contains__):  # after the one whose time they are given
         parts += [(method, seed) for seed in (seeds[:1] if METHODS[method].fitted_on == "tissue" else seeds)]
-    results = []
+    results: list[Result] = []
+    clock = Clock()
     for done, (method, seed) in enumerate(parts):
         path = _path(folder, method, seed, "json")
         if path.exists():
             results.append(Result.model_validate_json(path.read_text(encoding="utf-8")))
             continue
         if on_part is not None:
-            on_part(f"{method}, seed {seed}", done, len(parts))
+            left = clock.left([_kind(name) for name, _ in parts[done:]])
+            on_part(f"{method}, seed {seed}", done, len(parts), left)
+        started = time.perf_counter()
         if method == RAW:
-            blank = Result(method=RAW, seed=seed, values={}, **_machine(device))
+            blank = Result(method=RAW, seed=seed, values={}, **computed_on(device))
             result = _judged(pairs, None, blank, folder, run.lpips)
         else:
-            result = _fitted(pairs, folder, run, method, seed, device, on_training)
+            told = {(one.method, one.seed): one.fit_seconds for one in results}
+            seconds = told.get((PAPERS_OWN, seed)) if method in _GIVEN_TIME else None
+            result = _fitted(pairs, folder, run, method, seed, device, on_training, seconds)
+        clock.note(_kind(method), time.perf_counter() - started)
         with replacing(path) as temporary:
             temporary.write_text(result.model_dump_json(indent=1), encoding="utf-8")
         results.append(result)
@@ -143,35 +158,33 @@ def _fitted(
     seed: int,
     device: str,
     on_training: Callable[[Event], None] | None,
+    seconds_given: float | None,
 ) -> Result:
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = {"method": method, "seed": seed, "device": device}
     if METHODS[method].fitted_on != "tissue":
-        given = {"pairs": _patch_pairs(pairs, folder), "preset": run.preset, "epochs": run.epochs}
+        given |= {"pairs": _patch_pairs(pairs, folder), "preset": run.preset, "epochs": run.epochs}
+    sides = list(pairs.references), list(pairs.sources)
     path = _path(folder, method, seed, "safetensors")
     timing = path.with_suffix(".seconds")
     if not path.exists() or not timing.exists():
+        if seconds_given and run.epochs is None:
+            given["epochs"] = epochs_in(seconds_given, lambda listen: fit(*sides, on_event=listen, **given))
         started = time.perf_counter()
-        model = fit(
-            list(pairs.references),
-            list(pairs.sources),
-            method=method,
-            seed=seed,
-            device=device,
-            on_event=on_training,
-            **given,
-        )
+        model = fit(*sides, on_event=on_training, **given)
         seconds = time.perf_counter() - started
         model.save(path)
         timing.write_text(f"{seconds:.3f}", encoding="utf-8")
+    model = load(path).to(device)
     result = Result(
         method=method,
         seed=seed,
         values={},
+        settings=model.card.settings,
         fit_seconds=float(timing.read_text(encoding="utf-8")),
         model_bytes=path.stat().st_size,
-        **_machine(device),
+        **computed_on(device),
     )
-    return _judged(pairs, load(path).to(device), result, folder, run.lpips)
+    return _judged(pairs, model, result, folder, run.lpips)
 
 
 def _judged(
@@ -209,8 +222,9 @@ def _show(folder: Path, method: str, seed: int, fields: Sequence[Field], images:
             Image.fromarray(np.ascontiguousarray(images[number])).save(temporary, format="PNG")
 
 
-def _machine(device: str) -> dict[str, Any]:
-    return {"threads": torch.get_num_threads(), "device": device}
+def _kind(method: str) -> str:
+    """Methods that take about as long."""
+    return method if method in METHODS and METHODS[method].fitted_on != "tissue" else "quick"
 
 
 def _keep(run: Table1Run, folder: Path) -> None:

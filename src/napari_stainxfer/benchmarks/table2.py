@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import torch
 
+from napari_stainxfer.benchmarks.circumstances import Clock, computed_on
 from napari_stainxfer.benchmarks.lab_images import (
     Labelled,
     LabImages,
@@ -104,15 +104,15 @@ def run_table2(
     run.keep(folder)
     bench = _Bench(labs, folder, run, given, weights, device, listener)
     parts = list(_parts(labs, methods, seeds))
-    clock = _Clock()
+    clock = Clock()
     scores = []
     for number, part in enumerate(parts):
         kept = bench.kept(part)
         if kept is None:
-            listener.part(part, number, len(parts), clock.left(parts[number:]))
+            listener.part(part, number, len(parts), clock.left([one.method for one in parts[number:]]))
             started = time.perf_counter()
             kept = bench.measure(part)
-            clock.note(part, time.perf_counter() - started)
+            clock.note(part.method, time.perf_counter() - started)
         scores.append(kept)
     return scores
 
@@ -123,22 +123,6 @@ def _parts(labs: Sequence[LabImages], methods: Sequence[str], seeds: Sequence[in
         yield Part(seed, labs[0].name, RAW)
         for lab in labs[1:]:
             yield from (Part(seed, lab.name, method) for method in (RAW, *methods))
-
-
-class _Clock:
-    """Guesses the time left from what parts of the same method took."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[str, list[float]] = {}
-
-    def note(self, part: Part, seconds: float) -> None:
-        self._seconds.setdefault(part.method, []).append(seconds)
-
-    def left(self, parts: Sequence[Part]) -> float | None:
-        """Unknown until every method has been timed once."""
-        if not all(part.method in self._seconds for part in parts):
-            return None
-        return float(sum(np.mean(self._seconds[part.method]) for part in parts))
 
 
 class _Bench:
@@ -193,7 +177,7 @@ class _Bench:
             fit_seconds=fit_seconds,
             seconds=round(time.perf_counter() - started, 1),
             model_bytes=0 if model is None else self._path(part, "safetensors").stat().st_size,
-            threads=torch.get_num_threads(),
+            **computed_on(self._device),
         )
         if shown is not None:
             save_outlines(self._path(part, "png"), *shown)

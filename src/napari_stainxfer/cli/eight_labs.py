@@ -47,6 +47,7 @@ def table2(
 
     Every part that is done is kept in the folder; the same command goes on with a run that was stopped.
     """
+    from napari_stainxfer.benchmarks.circumstances import PHANTOM
     from napari_stainxfer.benchmarks.lab_images import folder_labs, phantom_labs
     from napari_stainxfer.benchmarks.lab_report import write_table2
     from napari_stainxfer.benchmarks.lab_settings import Table2Run
@@ -60,7 +61,7 @@ def table2(
         given.card.settings if given else SegmenterSettings.model_validate({"steps": steps} if steps else {})
     )
     run = Table2Run(
-        data=f"phantom of {size} px" if data is None else str(data.resolve()),
+        data=PHANTOM.format(size) if data is None else str(data.resolve()),
         preset=preset,
         epochs=epochs,
         segmenter=settings,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -40,6 +39,7 @@ def table1(
 
     Every part that is done is kept in the folder; the same command goes on with a run that was stopped.
     """
+    from napari_stainxfer.benchmarks.circumstances import PHANTOM
     from napari_stainxfer.benchmarks.pairs_report import write_table1
     from napari_stainxfer.benchmarks.scanner_pairs import folder_pairs, phantom_pairs
     from napari_stainxfer.benchmarks.table1 import Table1Run, run_table1
@@ -48,23 +48,16 @@ def table1(
 
     pairs = phantom_pairs(size) if data is None else folder_pairs(data, mpp)
     run = Table1Run(
-        data=f"phantom of {size} px" if data is None else str(data.resolve()),
+        data=PHANTOM.format(size) if data is None else str(data.resolve()),
         preset=preset,
         epochs=epochs,
         lpips=LPIPS_METRICS if lpips else (),
     )
-    started = time.perf_counter()
     with console.bar("Now") as bar, stopping.stoppable() as stop:
-        first: int | None = None
 
-        def on_part(name: str, done: int, total: int) -> None:
-            nonlocal first
+        def on_part(name: str, done: int, total: int, seconds_left: float | None) -> None:
             stop()
-            first = done if first is None else first
-            left = ""
-            if done > first:
-                spent = (time.perf_counter() - started) / (done - first)
-                left = f", about {timedelta(seconds=round(spent * (total - done)))} left"
+            left = "" if seconds_left is None else f", about {timedelta(seconds=round(seconds_left))} left"
             console.say(f"{name}: part {done + 1} of {total}{left}")
             bar.share(0)
 
