@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from skimage.color import lab2rgb
 
 from napari_stainxfer.evaluation import PerceptualDistance, colour_difference, hue_error
+from napari_stainxfer.features import make_extractor
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +26,33 @@ def test_perceptual_distance_is_zero_for_equal_and_symmetric(distance: Perceptua
     assert distance(a, a) == 0
     assert distance(a, b) == pytest.approx(distance(b, a), rel=1e-5)
     assert distance(a, b) > 0.1
+
+
+def test_perceptual_distance_by_hand(distance: PerceptualDistance) -> None:
+    """From the layers' features, location by location and in double precision."""
+    pictures = np.random.default_rng(1).integers(0, 256, (2, 48, 64, 3), np.uint8)
+    extractor, expected = make_extractor("efficientnet_lite0"), 0.0
+    with torch.no_grad():
+        one, other = (
+            extractor(
+                torch.from_numpy(picture.transpose(2, 0, 1)[None].astype(np.float32) / 255),
+                ("stem", "block0", "block2", "block4", "block7"),
+            )
+            for picture in pictures
+        )
+    for layer in one:
+        a, b = (side[layer][0].double().numpy() for side in (one, other))
+        far = [
+            sum(
+                (x / np.sqrt(sum(a[:, row, column] ** 2)) - y / np.sqrt(sum(b[:, row, column] ** 2))) ** 2
+                for x, y in zip(a[:, row, column], b[:, row, column], strict=True)
+            )
+            for row in range(a.shape[1])
+            for column in range(a.shape[2])
+        ]
+        expected += np.mean(far)
+    assert expected > 0.5
+    assert distance(*pictures) == pytest.approx(expected, rel=1e-4)
 
 
 def test_perceptual_distance_grows_with_noise(distance: PerceptualDistance) -> None:

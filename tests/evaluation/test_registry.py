@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from napari_stainxfer.evaluation import LPIPS_METRICS, METRICS, NMI_SPREAD, Compared, measure_all, measure_set
+from napari_stainxfer.evaluation import LPIPS_METRICS, METRICS, Compared, Metric, measure_all, measure_set
 
 
 def picture(seed: int, side: int = 192) -> np.ndarray:
@@ -23,7 +23,10 @@ def compared(image: np.ndarray, truth: np.ndarray) -> Compared:
     return Compared(image, truth=truth, source=truth, red_cells=marked, background=marked)
 
 
-@pytest.mark.parametrize("name", [name for name in METRICS if name not in LPIPS_METRICS])
+OFFLINE = {name for name, metric in METRICS.items() if metric.of == "image"} - set(LPIPS_METRICS)
+
+
+@pytest.mark.parametrize("name", sorted(OFFLINE))
 class TestEveryMetric:
     def test_equal_images_are_the_best_there_is(self, name: str) -> None:
         metric, one = METRICS[name], picture(0)
@@ -65,14 +68,27 @@ class TestEveryMetric:
 def test_all_that_can_be_taken() -> None:
     image, truth = picture(0), picture(1)
     assert set(measure_all(Compared(image))) == set()
-    assert set(measure_all(compared(image, truth))) == set(METRICS) - set(LPIPS_METRICS)
+    assert set(measure_all(compared(image, truth))) == OFFLINE
     small = measure_all(compared(image[:100, :100], truth[:100, :100]))
-    assert set(small) == set(METRICS) - {*LPIPS_METRICS, "ms_ssim"}  # five scales do not fit
+    assert set(small) == OFFLINE - {"ms_ssim"}  # five scales do not fit
     assert all(math.isfinite(value) for value in small.values())
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+def test_every_metric_says_where_it_comes_from(metric: Metric) -> None:
+    assert metric.title
+    assert metric.source
+    assert metric.span[0] < metric.span[1]
+
+
+def test_dice_is_a_metric_of_masks() -> None:
+    one, half = np.ones((4, 4), bool), np.eye(4, dtype=bool)
+    assert METRICS["dice"].measure(one, one) == METRICS["dice"].span[1]
+    assert METRICS["dice"].measure(one, half) == pytest.approx(2 * 4 / (16 + 4))
 
 
 def test_a_set_is_spread_when_its_images_differ() -> None:
     dark, light = picture(0) // 2, picture(1)
     assert measure_set([dark]) == {}
-    assert measure_set([dark, dark])[NMI_SPREAD] == 0
-    assert measure_set([dark, light])[NMI_SPREAD] > 0
+    assert measure_set([dark, dark])["nmi_spread"] == 0
+    assert measure_set([dark, light])["nmi_spread"] > 0

@@ -14,7 +14,7 @@ from PIL import Image
 
 from napari_stainxfer.benchmarks.circumstances import command, surroundings
 from napari_stainxfer.benchmarks.table1 import RAW, TRUTH, Result, Table1Run, picture_path
-from napari_stainxfer.evaluation import METRICS, NMI_SPREAD, NMI_SPREAD_TITLE
+from napari_stainxfer.evaluation import METRICS
 from napari_stainxfer.files import replacing
 
 _NAME = "table1"
@@ -99,7 +99,7 @@ def _facts(results: Sequence[Result], run: Table1Run) -> dict[str, Any]:
 
 def _markdown(table: Mapping[str, Mapping[str, Sequence[float]]], facts: Mapping[str, Any]) -> str:
     measures = [name for name in METRICS if any(name in row for row in table.values())]
-    heads = {name: _head(name) for name in measures} | {NMI_SPREAD: f"{NMI_SPREAD_TITLE} ↓"} | _COSTS
+    heads = {name: _head(name) for name in measures} | _COSTS
     heads = {name: head for name, head in heads.items() if any(name in row for row in table.values())}
     lines = [
         "| | " + " | ".join(heads.values()) + " |",

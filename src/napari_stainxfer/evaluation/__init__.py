@@ -11,8 +11,6 @@ from napari_stainxfer.evaluation.metrics import PerceptualDistance, colour_diffe
 from napari_stainxfer.evaluation.registry import (
     LPIPS_METRICS,
     METRICS,
-    NMI_SPREAD,
-    NMI_SPREAD_TITLE,
     Compared,
     Metric,
     measure_all,
@@ -30,8 +28,6 @@ __all__ = [
     "LPIPS",
     "LPIPS_METRICS",
     "METRICS",
-    "NMI_SPREAD",
-    "NMI_SPREAD_TITLE",
     "Compared",
     "Metric",
     "PerceptualDistance",

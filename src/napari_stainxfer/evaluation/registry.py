@@ -18,6 +18,7 @@ from napari_stainxfer.evaluation.metrics import PerceptualDistance, colour_diffe
 from napari_stainxfer.evaluation.shapes import RGB
 from napari_stainxfer.evaluation.structure import (
     density_correlation,
+    dice,
     multiscale_similarity,
     peak_signal_to_noise,
     similarity,
@@ -47,30 +48,36 @@ class Compared(NamedTuple):
 
 
 class Metric(NamedTuple):
-    """A measure of one image.
+    """What is known about a measure.
 
     Attributes
     ----------
     title
         For people.
-    needs
-        The fields of `Compared` besides the image that it cannot do without.
+    source
+        Who defined it.
     better
         Which way is better.
     span
         Least and greatest value.
+    measure
+        Of a `Compared` that has what it needs; of ``images`` or of two ``masks`` where it says so.
+    needs
+        The fields of `Compared` besides the image that it cannot do without.
     unit
         Empty where it has none.
-    measure
-        Of a `Compared` that has what it needs.
+    of
+        What it measures.
     """
 
     title: str
-    needs: tuple[str, ...]
+    source: str
     better: Literal["lower", "higher"]
     span: tuple[float, float]
-    unit: str
-    measure: Callable[[Compared], float]
+    measure: Callable[..., float]
+    needs: tuple[str, ...] = ("truth",)
+    unit: str = ""
+    of: Literal["image", "images", "masks"] = "image"
 
     def __call__(self, compared: Compared) -> float | None:
         """The value, or None where something that it needs is missing or its mask is empty."""
@@ -115,35 +122,72 @@ def _background(compared: Compared) -> float:
     return background_change(compared.image, compared.source, compared.background)
 
 
-_INFINITE = float("inf")
-_TRUTH = ("truth",)
+_LPIPS_SOURCE = "Zhang et al., CVPR 2018"
 
 METRICS: dict[str, Metric] = {
     "perceptual_distance": Metric(
-        "perceptual distance (Lite0)", _TRUTH, "lower", (0, 18), "", _of_truth(lambda a, b: _lite0()(a, b))
+        "perceptual distance (Lite0)",
+        f"{_LPIPS_SOURCE}, unweighted, on EfficientNet-Lite0",
+        "lower",
+        (0, 18),
+        _of_truth(lambda a, b: _lite0()(a, b)),
     ),
-    "lpips_alex": Metric("LPIPS (AlexNet)", _TRUTH, "lower", (0, 10), "", _of_truth(_lpips("alex"))),
-    "lpips_vgg": Metric("LPIPS (VGG)", _TRUTH, "lower", (0, 10), "", _of_truth(_lpips("vgg"))),
-    "delta_e": Metric("CIE delta E 2000", _TRUTH, "lower", (0, 120), "", _of_truth(colour_difference)),
-    "ssim": Metric("SSIM", _TRUTH, "higher", (-1, 1), "", _of_truth(similarity)),
-    "ms_ssim": Metric("MS-SSIM", _TRUTH, "higher", (0, 1), "", _of_truth(multiscale_similarity)),
-    "psnr": Metric("PSNR", _TRUTH, "higher", (0, _INFINITE), "dB", _of_truth(peak_signal_to_noise)),
-    "structure": Metric("structure kept", ("source",), "higher", (-1, 1), "", _structure),
+    "lpips_alex": Metric("LPIPS (AlexNet)", _LPIPS_SOURCE, "lower", (0, 10), _of_truth(_lpips("alex"))),
+    "lpips_vgg": Metric("LPIPS (VGG)", _LPIPS_SOURCE, "lower", (0, 10), _of_truth(_lpips("vgg"))),
+    "delta_e": Metric(
+        "CIE delta E 2000", "Sharma et al., 2005", "lower", (0, 120), _of_truth(colour_difference)
+    ),
+    "ssim": Metric("SSIM", "Wang et al., 2004", "higher", (-1, 1), _of_truth(similarity)),
+    "ms_ssim": Metric("MS-SSIM", "Wang et al., 2003", "higher", (0, 1), _of_truth(multiscale_similarity)),
+    "psnr": Metric(
+        "PSNR",
+        "as in scikit-image, of 8-bit RGB",
+        "higher",
+        (0, float("inf")),
+        _of_truth(peak_signal_to_noise),
+        unit="dB",
+    ),
+    "structure": Metric(
+        "structure kept",
+        "this project: correlation of total optical density with the source",
+        "higher",
+        (-1, 1),
+        _structure,
+        needs=("source",),
+    ),
     "red_cell_hue": Metric(
-        "red-cell hue error", ("truth", "red_cells"), "lower", (0, 180), "degrees", _red_cells
+        "red-cell hue error",
+        "this project: angle of mean colours in CIE a*b*",
+        "lower",
+        (0, 180),
+        _red_cells,
+        needs=("truth", "red_cells"),
+        unit="degrees",
     ),
     "background_change": Metric(
-        "background change", ("source", "background"), "lower", (0, 255), "grey levels", _background
+        "background change",
+        "this project: mean absolute change of empty glass",
+        "lower",
+        (0, 255),
+        _background,
+        needs=("source", "background"),
+        unit="grey levels",
     ),
+    "nmi_spread": Metric(
+        "NMI spread",
+        "Basavanhally and Madabhushi, 2013; Zanjani et al., ISBI 2018",
+        "lower",
+        (0, 1),
+        lambda images: intensity_spread(images).deviation,
+        needs=(),
+        of="images",
+    ),
+    "dice": Metric("Dice", "Dice, 1945", "higher", (0, 1), dice, needs=(), of="masks"),
 }
 """By name; the values that need something which is not there are left out."""
 
 LPIPS_METRICS = ("lpips_alex", "lpips_vgg")
 """Taken only when they are asked for: their weights are downloaded on first use."""
-
-NMI_SPREAD = "nmi_spread"
-NMI_SPREAD_TITLE = "NMI spread"
-"""Standard deviation of the normalised median intensity over a set of images; lower is more even."""
 
 
 def measure_all(compared: Compared, *, lpips: Sequence[str] = ()) -> dict[str, float]:
@@ -156,6 +200,8 @@ def measure_all(compared: Compared, *, lpips: Sequence[str] = ()) -> dict[str, f
     """
     found: dict[str, float] = {}
     for name, metric in METRICS.items():
+        if metric.of != "image":
+            continue
         if name == "ms_ssim" and min(compared.image.shape[:2]) < 176:
             continue
         if name in LPIPS_METRICS and name not in lpips:
@@ -168,4 +214,6 @@ def measure_all(compared: Compared, *, lpips: Sequence[str] = ()) -> dict[str, f
 
 def measure_set(images: Sequence[RGB]) -> dict[str, float]:
     """What can be said of a set of images; nothing of fewer than two."""
-    return {NMI_SPREAD: intensity_spread(images).deviation} if len(images) > 1 else {}
+    if len(images) < 2:
+        return {}
+    return {name: metric.measure(images) for name, metric in METRICS.items() if metric.of == "images"}
