@@ -29,14 +29,17 @@ CROP_PX, SHOWN_FIELDS, WIDEST_PX = 224, 2, 2400
 
 HEAD = """# Results
 
-Written by `python docs/write_results.py` from what the commands below left behind. They run offline, on synthetic kidney slides, but for the last
-section; what was chosen for each method is told in [methods.md](methods.md), and how the labs are judged in [eight-labs.md](eight-labs.md).
-No GPU was at hand: these are a laptop's settings (`quick`) on small slides, not the paper's sizes, and its numbers cannot be compared with them one by one.
+Written by `python docs/write_results.py` from what the commands below left behind. They run offline, on
+synthetic kidney slides, but for the last section; what was chosen for each method is told in
+[methods.md](methods.md), and how the labs are judged in [eight-labs.md](eight-labs.md). No GPU was at
+hand: these are a laptop's settings (`quick`) on small slides, not the paper's sizes, and its numbers
+cannot be compared with them one by one.
 """
 TABLE1 = """## Pairs of two scanners
 
-Lab 2 to lab 1, at 1.0 um/px. Fitted on two slides of different tissue, judged on a third that both labs see; settings were chosen on other tissue.
-Mean and standard deviation over fields and seeds; seconds and Mpx/s with one thread, on a machine that had other work on its other core.
+Lab 2 to lab 1, at 1.0 um/px. Fitted on two slides of different tissue, judged on a third that both labs
+see; settings were chosen on other tissue. Mean and standard deviation over fields and seeds; seconds and
+Mpx/s with one thread, on a machine that had other work on its other core.
 """
 ABLATION = """## The paper's four settings
 
@@ -44,18 +47,21 @@ The rows of the same table, with and without the HRNet and the discriminator.
 """
 PAIRING = """## Pairing by content and by chance
 
-The same twenty patches of each side, paired by content and shuffled twice (`pytest -s tests/bench/test_phantom_tables.py -k pairing`): perceptual distance,
-delta E 2000 and red-cell hue error.
+The same twenty patches of each side, paired by content and shuffled twice (`pytest -s
+tests/bench/test_phantom_tables.py -k pairing`): perceptual distance, delta E 2000 and red-cell hue error.
 """
 TABLE2 = """## Eight labs
 
-Dice of glomeruli found by a segmenter that knows lab 1 alone. Mean and standard deviation over seeds, each a segmenter and a training of its own.
+Dice of glomeruli found by a segmenter that knows lab 1 alone. Mean and standard deviation over seeds,
+each a segmenter and a training of its own.
 """
 REAL = """## Real labs
 
-Lymph nodes from five centres (CAMELYON17, CC0), `python docs/measure_real_labs.py`. There is no truth. What is left to measure is whether structures were kept,
-and how unlike each other the centres are (NMI spread, of two judged images of each). That spread says little here: the images of one centre differ as much among
-each other, by their tissue, as the centres do by their stain, and no method lowers it by much. The picture says more.
+Lymph nodes from five centres (CAMELYON17, CC0), `python docs/measure_real_labs.py`. There is no truth.
+What is left to measure is whether structures were kept, and how unlike each other the centres are (NMI
+spread, of two judged images of each). That spread says little here: the images of one centre differ as
+much among each other, by their tissue, as the centres do by their stain, and no method lowers it by much.
+The picture says more.
 """
 
 
