@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
-import safetensors
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save
 
+from napari_stainxfer import weights_file
 from napari_stainxfer.errors import ModelFileError, SlideError
-from napari_stainxfer.files import replacing
 from napari_stainxfer.methods import background, resolution
 from napari_stainxfer.methods.card import ModelCard
 from napari_stainxfer.methods.protocol import StainMethod
 from napari_stainxfer.methods.windows import Window, tile_boxes, window
 from napari_stainxfer.slides import Box
 from napari_stainxfer.slides.source import MPP_MAX, MPP_MIN
+from napari_stainxfer.weights_file import FileKind
 
-_KIND = "napari-stainxfer model 2"
-"""Key of the card in the file's metadata, below the SHA-256 of card and weights; the only key, because
-safetensors writes several in any order and the same model must give the same bytes."""
+_KIND = FileKind("model", 2, "stainxfer train")
 
 TILE_PX = 512
 """Side of the tiles in which images are computed."""
@@ -169,10 +165,7 @@ class Model:
         """The model file's content: safetensors weights with the card as JSON metadata."""
         tensors, state = self.method.state()
         card = self.card.model_copy(update={"method_state": dict(state)})
-        weights = {name: tensor.contiguous() for name, tensor in tensors.items()}
-        text = card.model_dump_json()
-        content: bytes = save(weights, metadata={_KIND: f"{_digest(text, weights)}\n{text}"})
-        return content
+        return weights_file.to_bytes(_KIND, card.model_dump_json(), tensors)
 
     def hash(self) -> str:
         """SHA-256 of the model file, for provenance."""
@@ -180,13 +173,7 @@ class Model:
 
     def save(self, path: str | Path) -> None:
         """Write the one model file, whole or not at all."""
-        target = Path(path)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(target) as temporary:
-                temporary.write_bytes(self.to_bytes())
-        except OSError as error:
-            raise ModelFileError(f"Cannot write {target}: {error.strerror}; choose another place.") from None
+        weights_file.write(path, self.to_bytes())
 
 
 def load(path: str | Path) -> Model:
@@ -197,30 +184,7 @@ def load(path: str | Path) -> Model:
     ModelFileError
         When the file is missing, damaged, not a model, or from a version that this one cannot read.
     """
-    try:
-        if Path(path).is_dir():
-            raise ModelFileError(f"{path} is a folder; give the model file in it, such as model.safetensors.")
-        with safetensors.safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except FileNotFoundError:
-        raise ModelFileError(f"There is no model file {path}; train one with `stainxfer train`.") from None
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ModelFileError(f"{path} cannot be read as a model ({error}); train it again.") from None
-    if _KIND not in about:
-        raise ModelFileError(
-            f"{path} is not a model that this version of napari-stainxfer reads "
-            f"(it holds {', '.join(about) or 'nothing of ours'}, not {_KIND!r}); train it again."
-        )
-    digest, _, text = about[_KIND].partition("\n")
-    if digest != _digest(text, tensors):
-        raise ModelFileError(
-            f"{path} is damaged (its content does not fit its checksum); copy it again, or train it again."
-        )
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
-        raise ModelFileError(
-            f"{path} holds weights that are not finite numbers, so its training failed; train it again."
-        )
+    text, tensors = weights_file.read(path, _KIND)
     try:
         card = ModelCard.model_validate_json(text)
         record = METHODS[card.method]
@@ -228,16 +192,6 @@ def load(path: str | Path) -> Model:
         return Model(method_class.from_state(tensors, card.method_state), card)
     except (KeyError, TypeError, ValueError, RuntimeError):  # pydantic raises ValueErrors
         raise ModelFileError(f"{path} is damaged or of another version; train it again.") from None
-
-
-def _digest(card: str, tensors: Mapping[str, torch.Tensor]) -> str:
-    """SHA-256 of the card and of every tensor's name, type, shape and bytes."""
-    digest = hashlib.sha256(card.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name].cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _slices(box: Box) -> tuple[slice, slice]:

@@ -6,20 +6,19 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import safetensors
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
-from safetensors.torch import save
 
+from napari_stainxfer import weights_file
 from napari_stainxfer.errors import ModelFileError, SlideError
-from napari_stainxfer.files import replacing
 from napari_stainxfer.methods.windows import tile_boxes, window
 from napari_stainxfer.segmentation.network import ALIGN_PX, HALO_PX, ResNet50FCN
 from napari_stainxfer.segmentation.settings import SegmenterSettings
 from napari_stainxfer.training import resolve_device
+from napari_stainxfer.weights_file import FileKind
 
-_KIND = "napari-stainxfer segmenter 1"
+_KIND = FileKind("segmenter", 2, "stainxfer segmenter")
 TILE_PX = 1024
 
 
@@ -119,14 +118,8 @@ class Segmenter:
 
     def save(self, path: str | Path) -> None:
         """Write the one file, whole or not at all."""
-        target = Path(path)
-        state = {name: tensor.contiguous().cpu() for name, tensor in self.network.state_dict().items()}
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(target) as temporary:
-                temporary.write_bytes(save(state, metadata={_KIND: self.card.model_dump_json()}))
-        except OSError as error:
-            raise ModelFileError(f"Cannot write {target}: {error.strerror}; choose another place.") from None
+        content = weights_file.to_bytes(_KIND, self.card.model_dump_json(), self.network.state_dict())
+        weights_file.write(path, content)
 
 
 def load_segmenter(path: str | Path) -> Segmenter:
@@ -137,21 +130,9 @@ def load_segmenter(path: str | Path) -> Segmenter:
     ModelFileError
         When the file is missing, damaged, not a segmenter, or from a version that this one cannot read.
     """
+    text, tensors = weights_file.read(path, _KIND)
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except FileNotFoundError:
-        raise ModelFileError(f"There is no segmenter {path}; train one with `stainxfer segmenter`.") from None
-    except (OSError, safetensors.SafetensorError) as error:
-        raise ModelFileError(f"{path} cannot be read as a segmenter ({error}); train it again.") from None
-    if _KIND not in about:
-        raise ModelFileError(
-            f"{path} is not a segmenter that this version of napari-stainxfer reads; train one with "
-            "`stainxfer segmenter`."
-        )
-    try:
-        card = SegmenterCard.model_validate_json(about[_KIND])
+        card = SegmenterCard.model_validate_json(text)
         network = ResNet50FCN(card.settings.width)
         network.load_state_dict(tensors)
     except (ValueError, RuntimeError):  # pydantic raises ValueErrors
