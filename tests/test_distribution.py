@@ -25,12 +25,16 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]
     return sdist, wheel
 
 
-def test_the_wheel_holds_every_module_and_the_typed_marker(distributions: tuple[Path, Path]) -> None:
+def test_the_wheel_holds_every_module_the_typed_marker_and_napari_s_manifest(
+    distributions: tuple[Path, Path],
+) -> None:
     with zipfile.ZipFile(distributions[1]) as wheel:
         held = set(wheel.namelist())
+        manifest = wheel.read("napari_stainxfer/napari.yaml")
     source = ROOT / "src"
     modules = {path.relative_to(source).as_posix() for path in source.rglob("*.py")}
-    assert "napari_stainxfer/py.typed" in held
+    assert {"napari_stainxfer/py.typed", "napari_stainxfer/napari.yaml"} <= held
+    assert manifest == (source / "napari_stainxfer" / "napari.yaml").read_bytes()
     assert modules <= held
     assert not [name for name in held if name.startswith("tests")]
 
@@ -41,6 +45,7 @@ def test_the_wheel_carries_licence_and_command(distributions: tuple[Path, Path])
         entry_points = wheel.read(texts["entry_points.txt"]).decode()
     assert "licenses/LICENSE" in texts
     assert "stainxfer = napari_stainxfer.cli:main" in entry_points
+    assert "[napari.manifest]\nnapari-stainxfer = napari_stainxfer:napari.yaml" in entry_points
 
 
 def test_the_sdist_can_be_built_from(distributions: tuple[Path, Path]) -> None:

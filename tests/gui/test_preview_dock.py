@@ -14,6 +14,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_stainxfer.methods import Model, ModelCard
+from napari_stainxfer.methods.neural import NeuralStyle
+from napari_stainxfer.models import make_generator
 from napari_stainxfer.plugin.session import Session
 from napari_stainxfer.plugin.slide_layers import layer_data
 from napari_stainxfer.slides import open_slide
@@ -52,6 +54,24 @@ def dock(viewer: Any, person: Any, qtbot: Any, aperio: Path) -> Any:
     dock = person.dock("Preview")
     qtbot.wait(200)
     return dock
+
+
+def test_a_model_file_dropped_on_canvas_or_dock_is_shown_at_once(
+    viewer: Any, person: Any, dock: Any, qtbot: Any, tmp_path: Path
+) -> None:
+    session = Session.of(viewer)
+    for name, seed in (("one lab", 0), ("another lab", 1)):
+        torch.manual_seed(seed)
+        generator = NeuralStyle(make_generator("hrnet", width=4).eval(), name="hrnet", width=4)
+        card = ModelCard(method="nst-hrnet", package_version="0", mpp=1.0, patch_px=256, pairs=0)
+        Model(generator, card).save(tmp_path / f"{name}.safetensors")
+    person.drop(person.canvas(), [tmp_path / "one lab.safetensors"])
+    qtbot.waitUntil(lambda: session.current_model_name == "one lab", timeout=20_000)
+    qtbot.waitUntil(lambda: dock.live.layer is not None, timeout=20_000)
+    person.drop(dock, [tmp_path / "another lab.safetensors"])
+    qtbot.waitUntil(lambda: session.current_model_name == "another lab", timeout=20_000)
+    assert dock.model_box.currentText() == "another lab"
+    assert len(session.slides) == 1
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ def test_a_model_of_another_version_is_refused_in_preview(
     save_file({"weight": torch.zeros(3)}, later, {"napari-stainxfer model 9": "{}"})
     broken.write_bytes(b"\x08")
     for path, words in ((later, "version"), (broken, "cannot be read")):
-        preview.load_models([str(path)])
+        preview.open_files([str(path)])
         qtbot.waitUntil(lambda words=words: words in preview.message.text(), timeout=20_000)
         assert path.name in preview.message.text()
     assert session.models == {}

@@ -138,7 +138,7 @@ def compare(person: Any, docks: Docks, qtbot: Any, look: Any, tmp_path: Path) ->
     trained = session.current_model_name
     other = tmp_path / "another lab.safetensors"
     session.current_model.save(other)
-    dock.load_models([str(other)])
+    dock.open_files([str(other)])
     qtbot.waitUntil(lambda: session.current_model_name == "another lab", timeout=20_000)
     qtbot.waitUntil(complete, timeout=60_000)
     dock.model_box.setCurrentText(trained)

@@ -8,10 +8,10 @@ from typing import Any
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from napari_stainxfer.plugin.opening import open_slides
+from napari_stainxfer.plugin.opening import open_files
 from napari_stainxfer.plugin.session import Session
 from napari_stainxfer.plugin.warming import warm_up
-from napari_stainxfer.plugin.watching import watch_window
+from napari_stainxfer.plugin.watching import dropped_files, watch_window
 from napari_stainxfer.plugin.workers import Task, run_function
 
 WIDTH_PX = 380
@@ -62,6 +62,7 @@ class Dock(QWidget):
 
     def __init__(self, viewer: Any) -> None:
         super().__init__()
+        self.setAcceptDrops(True)
         self.session = Session.of(viewer)
         self.body = QVBoxLayout()
         self.body.setContentsMargins(6, 6, 6, 6)
@@ -99,12 +100,24 @@ class Dock(QWidget):
     def showEvent(self, event: Any) -> None:  # noqa: N802  # Qt's name
         """Once the dock is in its window, watch that window."""
         super().showEvent(event)
-        watch_window(self, self.session, self.open_slides)
+        watch_window(self, self.session, self.open_files)
 
-    def open_slides(self, paths: Any) -> None:
-        """Open files as layers, without holding the window."""
+    def dragEnterEvent(self, event: Any) -> None:  # noqa: N802  # Qt's name
+        """Take what may be slides and models."""
+        if dropped_files(event):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: Any) -> None:  # noqa: N802  # Qt's name
+        """Open what was dropped."""
+        paths = dropped_files(event)
+        if paths:
+            event.acceptProposedAction()
+            self.open_files(paths)
+
+    def open_files(self, paths: Any) -> None:
+        """Open slides as layers and models into the session, without holding the window."""
         self.message.tell("")
-        self.adopt(open_slides(self.session, list(paths), self.message.warn))
+        self.adopt(open_files(self.session, list(paths), self.message.warn))
 
 
 def _say_all(last_words: list[Callable[[], None]]) -> None:

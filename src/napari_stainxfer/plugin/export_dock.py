@@ -274,7 +274,7 @@ class ExportDock(Dock):
         self.bar.setValue(1000)
         self.status.setText("Written: " + ", ".join(path.name for path in paths))
         if self.open_result.isChecked():
-            self.open_slides([str(path) for path in paths])
+            self.open_files([str(path) for path in paths])
 
     def _on_failed(self, sentence: str) -> None:
         self.message.warn(sentence)

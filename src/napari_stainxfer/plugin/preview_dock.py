@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLa
 from napari_stainxfer.applying import Preview, TileCache
 from napari_stainxfer.applying.preview import CACHE_BYTES
 from napari_stainxfer.applying.region_numbers import RegionNumbers
-from napari_stainxfer.methods import Model, load
+from napari_stainxfer.methods import Model
 from napari_stainxfer.plugin.curtain import Curtain
 from napari_stainxfer.plugin.dock import Dock
 from napari_stainxfer.plugin.entries import SlideEntry
@@ -63,7 +63,11 @@ class PreviewDock(Dock):
         form.addRow("Slide", self.slide_box)
         form.addRow("Model", self.model_box)
         self.body.addLayout(form)
-        self.load_button = _button("Load models…", "Add model files to the list", self._choose_models)
+        self.load_button = _button(
+            "Load models…",
+            "Add model files to the list; or drop them on the window",
+            self._choose_models,
+        )
         self.save_button = _button("Save model…", "Write the chosen model to a file", self._save_model)
         self.body.addLayout(_row(self.load_button, self.save_button))
         self.toggle = _button(
@@ -97,17 +101,10 @@ class PreviewDock(Dock):
 
     # What is shown
 
-    def load_models(self, paths: list[str]) -> None:
-        """Read model files in a thread and add them to the session."""
-        self.message.tell("")
-        task = self.adopt(run_function(self.session, lambda _: [(Path(p).stem, load(p)) for p in paths]))
-        task.returned.connect(lambda found: [self.session.add_model(*one) for one in found])
-        task.failed.connect(self.message.warn)
-
     def _choose_models(self) -> None:
         paths, _ = QFileDialog.getOpenFileNames(self, "Load models", "", "Models (*.safetensors)")
         if paths:
-            self.load_models(paths)
+            self.open_files(paths)
 
     def _save_model(self) -> None:
         model, name = self.session.current_model, self.session.current_model_name

@@ -12,7 +12,6 @@ from napari_stainxfer.plugin.dock import Dock, Message
 from napari_stainxfer.plugin.entries import SlideEntry
 from napari_stainxfer.plugin.examining import Examination, examine
 from napari_stainxfer.plugin.slide_row import SlideRow
-from napari_stainxfer.plugin.watching import dropped_slides
 from napari_stainxfer.plugin.workers import run_function
 from napari_stainxfer.slides import SUFFIXES
 
@@ -22,7 +21,6 @@ class SlidesDock(Dock):
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
-        self.setAcceptDrops(True)
         self.rows: dict[SlideEntry, SlideRow] = {}
         self._seen: dict[SlideEntry, Examination] = {}
         self.hint = QLabel(
@@ -50,23 +48,11 @@ class SlidesDock(Dock):
         self.listen(self.session.job_changed, self._update)
         self._update()
 
-    def dragEnterEvent(self, event: Any) -> None:  # noqa: N802  # Qt's name
-        """Take what may be slides."""
-        if dropped_slides(event):
-            event.acceptProposedAction()
-
-    def dropEvent(self, event: Any) -> None:  # noqa: N802  # Qt's name
-        """Open what was dropped."""
-        paths = dropped_slides(event)
-        if paths:
-            event.acceptProposedAction()
-            self.open_slides(paths)
-
     def _choose_files(self) -> None:
         endings = " ".join(f"*{suffix}" for suffix in sorted(SUFFIXES))
         paths, _ = QFileDialog.getOpenFileNames(self, "Open slides", "", f"Slides ({endings});;All files (*)")
         if paths:
-            self.open_slides(paths)
+            self.open_files(paths)
 
     def _update(self) -> None:
         entries = self.session.slides

@@ -1,4 +1,4 @@
-"""What happens to the window that a dock sits in: slides dropped on its canvas, and its end."""
+"""What happens to the window that a dock sits in: files dropped on its canvas, and its end."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
+from napari_stainxfer.plugin.opening import may_be_ours
 from napari_stainxfer.plugin.session import Session
-from napari_stainxfer.slides import SUFFIXES
 
 _NAME = "stainxfer watcher"
 
@@ -25,28 +25,22 @@ def watch_window(widget: QWidget, session: Session, on_drop: Callable[[Sequence[
     session
         Is told when the window closes.
     on_drop
-        Called with the files that were dropped on the canvas, if every one of them may be a slide. (napari
-        itself would ask which of its readers to take, because its own claims these files too.)
+        Called with the files that were dropped on the canvas, if every one of them may be a slide or a
+        model. (napari itself would ask which of its readers to take, because its own claims slides too.)
     """
     window = widget.window()
     if window.findChild(QObject, _NAME) is None:
         _Watcher(window, session, on_drop)
 
 
-def dropped_slides(event: Any) -> list[str]:
-    """Files of a drag or drop, if every one may be a slide, else nothing."""
+def dropped_files(event: Any) -> list[str]:
+    """Files of a drag or drop, if every one may be a slide or a model, else nothing."""
     if not event.mimeData().hasUrls():
         return []
     paths = [str(Path(url.toLocalFile())) for url in event.mimeData().urls() if url.isLocalFile()]
-    if len(paths) < len(event.mimeData().urls()) or not all(_may_be_slide(Path(path)) for path in paths):
+    if len(paths) < len(event.mimeData().urls()) or not all(may_be_ours(Path(path)) for path in paths):
         return []
     return paths
-
-
-def _may_be_slide(path: Path) -> bool:
-    if path.is_dir():
-        return any(child.suffix.lower() in (".dcm", ".dicom") for child in path.iterdir())
-    return path.suffix.lower() in SUFFIXES
 
 
 class _Watcher(QObject):
@@ -68,7 +62,7 @@ class _Watcher(QObject):
             return False  # Python has taken this object down already, and Qt not yet
         kind = event.type()
         if kind == QEvent.Type.Drop and watched in self._canvases:
-            paths = dropped_slides(event)
+            paths = dropped_files(event)
             if paths:
                 event.acceptProposedAction()
                 self._on_drop(paths)
