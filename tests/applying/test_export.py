@@ -33,6 +33,7 @@ def model() -> Model:
         patch_px=256,
         pairs=0,
         references=(SlideFacts(name="lab1", fingerprint="01", mpp=0.5),),
+        sources=(SlideFacts(name="x", fingerprint="02", mpp=0.5, tissue_colour=(150.0, 90.0, 160.0)),),
         settings={"seed": 3, "epochs": 2},
     )
     return Model(NeuralStyle(generator.eval(), name="hrnet", width=4), card)
@@ -90,6 +91,7 @@ def test_facts_and_provenance_are_kept(model: Model, slide: Slide, tmp_path: Pat
     assert told["model_sha256"] == model.hash()
     assert (told["source"], told["source_fingerprint"]) == (slide.name, slide.fingerprint())
     assert (told["source_mpp"], told["region"], told["compression"]) == (slide.mpp, [0, 0, *SIZE], "jpeg 90")
+    assert told["distance_to_learned"] == pytest.approx(model.card.distance_of(slide))
     assert told["model"]["method"] == model.card.method
     assert told["model"]["package_version"] == model.card.package_version
     assert told["model"]["settings"] == model.card.settings

@@ -118,6 +118,9 @@ def test_a_slide_that_cannot_be_used_does_not_keep_the_others_from_being_written
     assert answer["failed"] == [str(broken)]
     assert [Path(output).name for output in answer["outputs"]] == ["lab1.ome.tif", "lab3.ome.tif"]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["lab1.ome.tif", "lab3.ome.tif"]
+    # the model learned from lab 3, and lab 1 is unlike it
+    assert "lab1.png is unlike what this model learned from" in " ".join(done.stderr.split())
+    assert answer["distances_to_learned"][str(slides[1])] < 1 < answer["distances_to_learned"][str(slides[0])]
 
 
 def test_starting_from_a_model(model: Path, slides: tuple[Path, Path], tmp_path: Path) -> None:

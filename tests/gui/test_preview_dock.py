@@ -13,7 +13,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_stainxfer.methods import Model, ModelCard
+from napari_stainxfer.methods import Model, ModelCard, SlideFacts
 from napari_stainxfer.methods.neural import NeuralStyle
 from napari_stainxfer.models import make_generator
 from napari_stainxfer.plugin.session import Session
@@ -72,6 +72,22 @@ def test_a_model_file_dropped_on_canvas_or_dock_is_shown_at_once(
     qtbot.waitUntil(lambda: session.current_model_name == "another lab", timeout=20_000)
     assert dock.model_box.currentText() == "another lab"
     assert len(session.slides) == 1
+
+
+def test_a_slide_unlike_what_the_model_learned_from_is_told(viewer: Any, dock: Any, qtbot: Any) -> None:
+    model = make_model(2, 0, 1)
+    green = SlideFacts(name="moss.svs", fingerprint="0", mpp=0.5, tissue_colour=(60.0, 160.0, 80.0))
+    model.card = model.card.model_copy(update={"sources": (green,)})
+    Session.of(viewer).add_model("moss", model)
+    qtbot.waitUntil(lambda: "is unlike what this model learned from" in dock.message.text(), timeout=20_000)
+    assert dock.live.layer is not None
+    near = make_model(2, 0, 1)
+    entry = Session.of(viewer).slides[0]
+    near.card = near.card.model_copy(update={"sources": (SlideFacts.of(entry.slide),)})
+    Session.of(viewer).add_model("same lab", near)
+    qtbot.waitUntil(lambda: dock.message.text() == "", timeout=20_000)
+    qtbot.wait(500)
+    assert dock.message.text() == ""
 
 
 @pytest.fixture

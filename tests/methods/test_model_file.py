@@ -95,7 +95,12 @@ class TestRoundTrip:
         card = json.loads(card_text(saved))
         assert key == KEY
         assert card["method"] in METHODS
-        assert card["sources"][0] == {"name": "b.svs", "fingerprint": "02", "mpp": 0.25}
+        assert card["sources"][0] == {
+            "name": "b.svs",
+            "fingerprint": "02",
+            "mpp": 0.25,
+            "tissue_colour": None,
+        }
         assert load_file(saved).keys() == load(saved).method.state()[0].keys()
 
     def test_replaces_an_older_file_whole_and_makes_its_folder(

@@ -124,7 +124,7 @@ def test_um_per_px_is_asked_for_and_taken(viewer: Any, add_slide: Any, lab1: Sli
     assert unknown.metadata["slide"] is entry.slide
     assert session.why_not_ready() == ""
     assert len(changes) == 1
-    with pytest.raises(SlideError, match="positive"):
+    with pytest.raises(SlideError, match=r"cannot have -1 um/px"):
         session.set_mpp(entry, -1)
     with pytest.raises(SlideError, match="says itself"):
         session.set_mpp(session.entry_of(known), 0.4)

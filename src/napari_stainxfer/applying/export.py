@@ -184,6 +184,7 @@ def _provenance(
         "source_mpp": slide.mpp,
         "region": list(area),
         "compression": compression if compression == "lossless" else f"{compression} {quality}",
+        "distance_to_learned": model.card.distance_of(slide),
         "model_sha256": model.hash(),
         "model": card.model_dump(mode="json", exclude={"history", "method_state"}),
     }

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-from skimage.color import deltaE_ciede2000, rgb2lab
-
-from napari_stainxfer.methods import Glass, slide_glass
-from napari_stainxfer.slides import RGB, Slide
-
-_STAINED_OD = 0.08
-"""Optical density above which a pixel shows tissue, as in methods.background."""
-
-Colour = tuple[float, float, float]
+from napari_stainxfer.methods import Glass
+from napari_stainxfer.methods.familiarity import Colour, colour_distance, mean_colour, stained_mask
+from napari_stainxfer.slides import RGB
 
 
 class RegionNumbers(NamedTuple):
@@ -47,35 +39,13 @@ def measure_region(before: RGB, after: RGB, glass: Glass, goal: Colour | None) -
     glass
         The slide's empty glass.
     goal
-        See `tissue_colour`.
+        The reference's mean tissue colour.
     """
-    mask = _stained(before, glass)
+    mask = stained_mask(before, glass)
     if not mask.any():
         return None
-    was, became = _mean(before, mask), _mean(after, mask)
+    was, became = mean_colour(before, mask), mean_colour(after, mask)
     if goal is None:
         return RegionNumbers(float(mask.mean()), was, became, None, None)
-    return RegionNumbers(float(mask.mean()), was, became, _distance(was, goal), _distance(became, goal))
-
-
-def tissue_colour(slide: Slide) -> Colour | None:
-    """Mean colour (R, G, B) of a slide's tissue on its overview, or None where it has none."""
-    overview = slide.overview(512)
-    mask = _stained(overview, slide_glass(slide))
-    return _mean(overview, mask) if mask.any() else None
-
-
-def _stained(rgb: RGB, glass: Glass) -> NDArray[np.bool_]:
-    density = -np.log10((rgb.astype(np.float32) + 1) / (np.asarray(glass, np.float32) + 1))
-    mask: NDArray[np.bool_] = density.min(axis=2) > _STAINED_OD
-    return mask
-
-
-def _mean(rgb: RGB, mask: NDArray[np.bool_]) -> Colour:
-    red, green, blue = rgb[mask].mean(axis=0)
-    return float(red), float(green), float(blue)
-
-
-def _distance(one: Colour, other: Colour) -> float:
-    lab = rgb2lab(np.array([[one, other]]) / 255)[0]
-    return float(deltaE_ciede2000(lab[0], lab[1]))
+    distances = colour_distance(was, goal), colour_distance(became, goal)
+    return RegionNumbers(float(mask.mean()), was, became, *distances)

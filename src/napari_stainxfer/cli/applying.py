@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -32,25 +33,30 @@ def apply(
     """
     from napari_stainxfer.applying import normalize_slide
     from napari_stainxfer.methods import load
+    from napari_stainxfer.methods.familiarity import caution
 
     targets, box = _targets(slides, output), options.parse_region(region)
     loaded = load(model)
     if targets != [output]:
         make_folder(output)
-    written, failed = [], []
+    written, failed, distances = [], [], {}
     for path, target in zip(slides, targets, strict=True):
         try:
-            with options.opened(path, mpp) as slide, console.bar(slide.name) as bar:
-                normalize_slide(
-                    loaded,
-                    slide,
-                    target,
-                    region=box,
-                    compression=compression,
-                    quality=quality,
-                    device=device,
-                    on_progress=bar.export,
-                )
+            with options.opened(path, mpp) as slide:
+                distances[str(path)] = distance = loaded.card.distance_of(slide)
+                if told := caution(slide.name, distance):
+                    console.say(told)
+                with console.bar(slide.name) as bar:
+                    normalize_slide(
+                        loaded,
+                        slide,
+                        target,
+                        region=box,
+                        compression=compression,
+                        quality=quality,
+                        device=device,
+                        on_progress=bar.export,
+                    )
         except KeyboardInterrupt:
             raise stopping.StoppedError(f"Stopped; {target} was not written, run it again.") from None
         except StainTransferError as error:
@@ -60,9 +66,21 @@ def apply(
             failed.append(str(path))
         else:
             written.append(str(target))
-    console.give({"model": str(model), "outputs": written, "failed": failed}, as_json=as_json)
+    console.give(
+        {
+            "model": str(model),
+            "outputs": written,
+            "failed": failed,
+            "distances_to_learned": distances if as_json else _rounded(distances),
+        },
+        as_json=as_json,
+    )
     if failed:
         raise StainTransferError(f"{len(failed)} of {len(slides)} slides were not written; see above.")
+
+
+def _rounded(distances: Mapping[str, float | None]) -> list[str]:
+    return ["unknown" if distance is None else f"{distance:.1f}" for distance in distances.values()]
 
 
 _WRITTEN = (".tif", ".tiff", ".btf")

@@ -7,22 +7,29 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_stainxfer.methods.background import WHITE, Glass
+from napari_stainxfer.methods.familiarity import Colour, distance_to, tissue_colour
 from napari_stainxfer.slides import Slide
 
 
 class SlideFacts(BaseModel):
-    """Which slide a model saw."""
+    """Which slide a model saw, and the mean colour (R, G, B) of its tissue."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     fingerprint: str
     mpp: float
+    tissue_colour: Colour | None = None
 
     @classmethod
     def of(cls, slide: Slide) -> SlideFacts:
-        """Note a slide's name, content hash and um/px."""
-        return cls(name=slide.name, fingerprint=slide.fingerprint(), mpp=slide.require_mpp())
+        """Note what is known of a slide."""
+        return cls(
+            name=slide.name,
+            fingerprint=slide.fingerprint(),
+            mpp=slide.require_mpp(),
+            tissue_colour=tissue_colour(slide),
+        )
 
 
 class ModelCard(BaseModel):
@@ -46,3 +53,14 @@ class ModelCard(BaseModel):
     method_state: dict[str, Any] = {}
     history: tuple[dict[str, float], ...] = ()
     metrics: dict[str, float] = {}
+
+    def distance_of(self, slide: Slide) -> float | None:
+        """How far the mean colour of a slide's tissue is from the nearest slide that was learned from.
+
+        Returns
+        -------
+        float or None
+            CIE delta E 2000, or None where the slide or the card has no tissue to tell; see
+            `napari_stainxfer.methods.familiarity.FAR`.
+        """
+        return distance_to([source.tissue_colour for source in self.sources], tissue_colour(slide))

@@ -5,23 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLabel, QPushButton, QSlider
 
 from napari_stainxfer.applying import Preview, TileCache
 from napari_stainxfer.applying.preview import CACHE_BYTES
-from napari_stainxfer.applying.region_numbers import RegionNumbers
 from napari_stainxfer.methods import Model
+from napari_stainxfer.methods.familiarity import caution
 from napari_stainxfer.plugin.curtain import Curtain
 from napari_stainxfer.plugin.dock import Dock
 from napari_stainxfer.plugin.entries import SlideEntry
 from napari_stainxfer.plugin.live_preview import LivePreview
+from napari_stainxfer.plugin.numbers_label import NumbersLabel
 from napari_stainxfer.plugin.side_view import SideView
-from napari_stainxfer.plugin.view_numbers import Goals, numbers_of_view
 from napari_stainxfer.plugin.workers import run_function
 
 KEY = "B"
-_NUMBERS_MS = 400
 
 
 class PreviewDock(Dock):
@@ -31,16 +30,10 @@ class PreviewDock(Dock):
         super().__init__(napari_viewer)
         self._previews: dict[tuple[SlideEntry, Model], Preview] = {}
         self._cache = TileCache(CACHE_BYTES)
-        self._goals: Goals = {}
         self._side: SideView | None = None
-        self._measuring = False
         self.live = LivePreview(self.session, self)
         self.curtain = Curtain(self.session.viewer, self._on_curtain_moved)
         self._build()
-        self._numbers_timer = QTimer(self)
-        self._numbers_timer.setSingleShot(True)
-        self._numbers_timer.setInterval(_NUMBERS_MS)
-        self._numbers_timer.timeout.connect(self._measure)
         self.live.progressed.connect(self._on_progress)
         self.live.shown.connect(self._on_shown)
         self.live.failed.connect(self.message.warn)
@@ -91,12 +84,10 @@ class PreviewDock(Dock):
         self.slider.valueChanged.connect(self._on_slider)
         self.body.addWidget(self.slider)
         self.progress = QLabel()
-        self.numbers = QLabel()
-        self.numbers.setToolTip("Of the tissue in view. ΔE is CIE delta E 2000: 1 is just visible.")
-        self.numbers.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        for label in (self.progress, self.numbers):
-            label.setWordWrap(True)
-            self.body.addWidget(label)
+        self.progress.setWordWrap(True)
+        self.numbers = NumbersLabel(self, self.live)
+        self.body.addWidget(self.progress)
+        self.body.addWidget(self.numbers)
         self.body.addStretch(1)
 
     # What is shown
@@ -161,6 +152,16 @@ class PreviewDock(Dock):
     def _on_shown(self) -> None:
         self._switch()
         self._update()
+        self._warn_of_the_unlike()
+
+    def _warn_of_the_unlike(self) -> None:
+        """Say so where the slide does not look like what the model learned from."""
+        preview, entry = self.live.preview, self.live.entry
+        if preview is None or entry is None:
+            return
+        card, slide = preview.model.card, entry.slide
+        task = self.adopt(run_function(self.session, lambda _: caution(slide.name, card.distance_of(slide))))
+        task.returned.connect(self.message.warn)
 
     def _update(self) -> None:
         there = self.live.layer is not None
@@ -172,7 +173,7 @@ class PreviewDock(Dock):
 
     def _on_progress(self, pending: int) -> None:
         self.progress.setText(f"Computing {pending} tiles in view…" if pending else "The view is complete.")
-        self._numbers_timer.start()
+        self.numbers.schedule()
 
     def _on_layer_removed(self, layer: Any) -> None:
         if layer is self.live.layer:
@@ -239,46 +240,10 @@ class PreviewDock(Dock):
         self._close_side()
 
     def _on_closing(self) -> None:
-        self._numbers_timer.stop()
+        self.numbers.stop()
         if self._side is not None:
             side, self._side = self._side, None
             side.close()
-
-    # Numbers
-
-    def _measure(self) -> None:
-        preview = self.live.preview
-        if preview is None or not preview.ready or self._measuring:
-            return
-        level, box = self.live.view()
-        references = [entry.slide for entry in self.session.references]
-        self._measuring = True
-        task = self.adopt(
-            run_function(
-                self.session, lambda _: numbers_of_view(preview, level, box, references, self._goals)
-            )
-        )
-        task.returned.connect(self._show_numbers)
-        task.ended.connect(self._on_measured)
-
-    def _on_measured(self) -> None:
-        self._measuring = False
-
-    def _show_numbers(self, found: RegionNumbers | None) -> None:
-        self.numbers.setText("No tissue in view." if found is None else _in_words(found))
-
-
-def _in_words(found: RegionNumbers) -> str:
-    sides = []
-    for name, colour, distance in (
-        ("Before", found.before, found.distance_before),
-        ("After", found.after, found.distance_after),
-    ):
-        far = "" if distance is None else f", ΔE {distance:.1f} from the reference"
-        r, g, b = (round(value) for value in colour)
-        swatch = f'<span style="background-color: rgb({r},{g},{b})">&nbsp;&nbsp;&nbsp;&nbsp;</span>'
-        sides.append(f"{swatch} {name}: {r}, {g}, {b}{far}")
-    return f"Tissue in view: {found.tissue:.0%}; its mean colour:<br>" + "<br>".join(sides)
 
 
 def _button(text: str, tip: str, slot: Any) -> QPushButton:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from napari_stainxfer.applying import Preview
-from napari_stainxfer.applying.region_numbers import Colour, RegionNumbers, measure_region, tissue_colour
+from napari_stainxfer.applying.region_numbers import RegionNumbers, measure_region
 from napari_stainxfer.methods import slide_glass
+from napari_stainxfer.methods.familiarity import Colour, tissue_colour
 from napari_stainxfer.slides import Box, Slide
 
 _MAX_PX = 512
