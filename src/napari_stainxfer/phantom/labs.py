@@ -1,7 +1,8 @@
 """Eight laboratories: how each stains, cuts and scans the same tissue.
 
 They are frozen: whoever changes a lab changes every table. A glomerulus segmenter of lab 1 finds nothing in
-labs 2 and 5, next to nothing in lab 8, more or less of labs 3, 4 and 7, and most of lab 6, see ``docs/eight-labs.md``.
+labs 2 and 5, next to nothing in lab 8, more or less of labs 3, 4 and 7, and most of lab 6, see
+``docs/eight-labs.md``.
 """
 
 from __future__ import annotations
