@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from napari_stainxfer.cli import console, options, stopping
 from napari_stainxfer.errors import StainTransferError
 from napari_stainxfer.files import make_folder
-from napari_stainxfer.slides import SUFFIXES
+from napari_stainxfer.slides import SUFFIXES, Slide
+
+if TYPE_CHECKING:
+    from napari_stainxfer.methods import Model
 
 
 def apply(
@@ -33,7 +36,6 @@ def apply(
     """
     from napari_stainxfer.applying import normalize_slide
     from napari_stainxfer.methods import load
-    from napari_stainxfer.methods.familiarity import caution
 
     targets, box = _targets(slides, output), options.parse_region(region)
     loaded = load(model)
@@ -43,9 +45,7 @@ def apply(
     for path, target in zip(slides, targets, strict=True):
         try:
             with options.opened(path, mpp) as slide:
-                distances[str(path)] = distance = loaded.card.distance_of(slide)
-                if told := caution(slide.name, distance):
-                    console.say(told)
+                distances[str(path)] = _distance(loaded, slide)
                 with console.bar(slide.name) as bar:
                     normalize_slide(
                         loaded,
@@ -77,6 +77,16 @@ def apply(
     )
     if failed:
         raise StainTransferError(f"{len(failed)} of {len(slides)} slides were not written; see above.")
+
+
+def _distance(model: Model, slide: Slide) -> float | None:
+    """How far a slide's colour is from what the model learned from; tells where it is far."""
+    from napari_stainxfer.methods.familiarity import caution
+
+    distance = model.card.distance_of(slide)
+    if told := caution(slide.name, distance):
+        console.say(told)
+    return distance
 
 
 def _rounded(distances: Mapping[str, float | None]) -> list[str]:
