@@ -17,7 +17,7 @@ RUIFROK: Floats = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11]])
 
 _FEWEST = 50
 _FAINTEST = 0.15
-_DENSE = 0.345
+DENSE = 0.345
 """0.15 in decadic logarithms."""
 
 _CLOSEST = np.cos(np.radians(3))
@@ -65,7 +65,7 @@ def nmf(density: Floats) -> Floats | None:
     start = _within(density)
     if start is None:
         return None
-    dense = _thinned(density[density.mean(axis=1) > _DENSE])
+    dense = _thinned(density[density.mean(axis=1) > DENSE])
     codes = sparse(torch.from_numpy(dense), torch.from_numpy(start), 0.0).numpy()
     solver = NMF(n_components=2, init="custom", solver="cd", max_iter=500, tol=1e-4)
     with warnings.catch_warnings():
@@ -86,7 +86,7 @@ def vahadane(density: Floats, *, penalty: float = 0.1, rounds: int = 200) -> Flo
     start = _within(density)
     if start is None:
         return None
-    dense = torch.from_numpy(_thinned(density[density.mean(axis=1) > _DENSE]))
+    dense = torch.from_numpy(_thinned(density[density.mean(axis=1) > DENSE]))
     stains = torch.from_numpy(start)
     for _ in range(rounds):
         codes = sparse(dense, stains, penalty)
@@ -128,7 +128,7 @@ def _extremes(dense: Floats, percentile: float) -> Floats | None:
 
 def _within(density: Floats) -> Floats | None:
     """Two directions inside the cloud: one dense pixel in twenty is more extreme on either side."""
-    found = _extremes(density[density.mean(axis=1) > _DENSE], percentile=5)
+    found = _extremes(density[density.mean(axis=1) > DENSE], percentile=5)
     return None if found is None else unit(np.maximum(found, 0))
 
 
