@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_stainxfer.methods import stain_vectors, unmixing
-from napari_stainxfer.methods.concentrations import inverse, optical_density, sparse, transmitted
+from napari_stainxfer.methods.concentrations import density_over_glass, inverse, sparse, transmitted
 from napari_stainxfer.methods.tissue_colours import TissueColours
 
 LABS = {
@@ -46,7 +46,9 @@ def toy(
 
 def density(pixels: np.ndarray) -> np.ndarray:
     return (
-        optical_density(torch.from_numpy(pixels.astype(float)), torch.from_numpy(GLASS)).clamp_min(0).numpy()
+        density_over_glass(torch.from_numpy(pixels.astype(float)), torch.from_numpy(GLASS))
+        .clamp_min(0)
+        .numpy()
     )
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def optical_density(light: Tensor, glass: Tensor) -> Tensor:
+def density_over_glass(light: Tensor, glass: Tensor) -> Tensor:
     """Natural logarithm of glass over light; both 0 to 255, one added so that black is finite."""
     density: Tensor = ((glass + 1) / (light + 1)).log()
     return density

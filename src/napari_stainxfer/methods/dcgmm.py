@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_stainxfer.methods.background import STAINED, Glass
-from napari_stainxfer.methods.concentrations import optical_density, transmitted
+from napari_stainxfer.methods.concentrations import density_over_glass, transmitted
 from napari_stainxfer.methods.hue_density import from_hue_density, to_hue_density
 from napari_stainxfer.models import ResponsibilityNetwork
 from napari_stainxfer.training import MixtureTrainer, StainedPatches, resolve_device
@@ -92,7 +92,7 @@ class DCGMM:
         """See :class:`StainMethod`."""
         numbers = self._numbers
         light = image.to(self._device).permute(0, 2, 3, 1) * 255
-        colours = to_hue_density(optical_density(light, numbers["source_glass"]))
+        colours = to_hue_density(density_over_glass(light, numbers["source_glass"]))
         centre, spread = numbers["density"]
         classes = self._network(((colours[..., 0] - centre) / spread)[:, None])
         stretch = numbers["reference_spread"] / numbers["source_spread"]
@@ -107,7 +107,7 @@ class DCGMM:
 
 def stained_patches(patches: NDArray[np.uint8], glass: Glass) -> StainedPatches:
     """Patches uint8 (N, S, S, 3) as a fitting is shown them."""
-    density = optical_density(torch.tensor(patches).float(), torch.tensor(glass))
+    density = density_over_glass(torch.tensor(patches).float(), torch.tensor(glass))
     # STAINED is to the base of ten
     stained = (density.amax(-1) > STAINED * np.log(10)).float()
     return StainedPatches(to_hue_density(density), stained)

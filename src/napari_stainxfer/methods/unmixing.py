@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_stainxfer.methods import stain_vectors
-from napari_stainxfer.methods.concentrations import inverse, optical_density, sparse, transmitted
+from napari_stainxfer.methods.concentrations import density_over_glass, inverse, sparse, transmitted
 from napari_stainxfer.methods.shrinking import shrunk
 from napari_stainxfer.methods.tissue_colours import TissueColours
 
@@ -91,7 +91,7 @@ def measure(
 
 def _density(side: TissueColours) -> Floats:
     light, glass = torch.from_numpy(side.stained.astype(float)), torch.from_numpy(side.glass)
-    density: Floats = optical_density(light, glass).clamp_min(0).numpy()
+    density: Floats = density_over_glass(light, glass).clamp_min(0).numpy()
     return density
 
 
@@ -114,6 +114,6 @@ def apply(model: UnmixingModel, image: Tensor, numbers: Mapping[str, Tensor]) ->
     count, _, height, width = image.shape
     light = image.permute(0, 2, 3, 1).reshape(-1, 3) * 255
     (own_stains, wanted_stains), (own_glass, wanted_glass) = numbers["stains"], numbers["glass"]
-    amounts = _concentrations(model, optical_density(light, own_glass), own_stains) * numbers["scale"]
+    amounts = _concentrations(model, density_over_glass(light, own_glass), own_stains) * numbers["scale"]
     mixed = transmitted(amounts @ wanted_stains, wanted_glass) / 255
     return mixed.clamp(0, 1).reshape(count, height, width, 3).permute(0, 3, 1, 2)
