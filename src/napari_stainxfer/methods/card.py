@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from napari_stainxfer.methods.background import WHITE, Glass
+from napari_stainxfer.methods.background import WHITE, Glass, slide_glass
 from napari_stainxfer.methods.familiarity import Colour, distance_to, tissue_colour
 from napari_stainxfer.slides import Slide
 
@@ -53,6 +55,20 @@ class ModelCard(BaseModel):
     method_state: dict[str, Any] = {}
     history: tuple[dict[str, float], ...] = ()
     metrics: dict[str, float] = {}
+
+    @classmethod
+    def of(
+        cls, method: str, references: Sequence[Slide], sources: Sequence[Slide], **others: Any
+    ) -> ModelCard:
+        """Note slides, the glass of the first source, and this version; ``others`` are the other fields."""
+        return cls(
+            method=method,
+            package_version=version("napari-stainxfer"),
+            references=tuple(SlideFacts.of(slide) for slide in references),
+            sources=tuple(SlideFacts.of(slide) for slide in sources),
+            glass=slide_glass(sources[0]),
+            **others,
+        )
 
     def distance_of(self, slide: Slide) -> float | None:
         """How far the mean colour of a slide's tissue is from the nearest slide that was learned from.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,8 +11,7 @@ import numpy as np
 from napari_stainxfer.errors import DivergedError, TrainingError
 from napari_stainxfer.features import EXTRACTORS, FeatureExtractor, make_extractor
 from napari_stainxfer.files import make_folder
-from napari_stainxfer.methods.background import slide_glass
-from napari_stainxfer.methods.card import ModelCard, SlideFacts
+from napari_stainxfer.methods.card import ModelCard
 from napari_stainxfer.methods.model import Model, load
 from napari_stainxfer.methods.neural import NeuralStyle
 from napari_stainxfer.pairing import Pairs, load_pairs, suggest_pairs
@@ -163,15 +161,13 @@ def _train(trainer: Trainer, checkpoint: Path | None) -> Generator[Event, None, 
 
 
 def _card(trainer: Trainer, pairs: Pairs, references: Sequence[Slide], sources: Sequence[Slide]) -> ModelCard:
-    return ModelCard(
-        method=trainer.settings.method,
-        package_version=version("napari-stainxfer"),
+    return ModelCard.of(
+        trainer.settings.method,
+        references,
+        sources,
         mpp=pairs.mpp,
         patch_px=pairs.patch_px,
         pairs=len(pairs.pairs),
-        references=tuple(SlideFacts.of(slide) for slide in references),
-        sources=tuple(SlideFacts.of(slide) for slide in sources),
-        glass=slide_glass(sources[0]),
         settings=trainer.settings.model_dump(mode="json"),
         history=tuple(trainer.history),
         metrics={f"{name}_at_end": value for name, value in trainer.history[-1].items()},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from napari_stainxfer.methods.background import Glass, slide_glass
-from napari_stainxfer.methods.card import ModelCard, SlideFacts
+from napari_stainxfer.methods.card import ModelCard
 from napari_stainxfer.methods.dcgmm import DCGMM, stained_patches
 from napari_stainxfer.methods.model import Model
 from napari_stainxfer.methods.neural_fitting import find_pairs, read_patches
@@ -85,15 +84,13 @@ def fit_on_patches(
             yield event
     finally:
         stream.close()
-    card = ModelCard(
-        method=options.method,
-        package_version=version("napari-stainxfer"),
+    card = ModelCard.of(
+        options.method,
+        references,
+        sources,
         mpp=pairs.mpp,
         patch_px=pairs.patch_px,
         pairs=len(pairs.pairs),
-        references=tuple(SlideFacts.of(slide) for slide in references),
-        sources=tuple(SlideFacts.of(slide) for slide in sources),
-        glass=glasses[0],
         settings=training.settings.model_dump(mode="json"),
         history=tuple(history),
         metrics={f"{name}_at_end": value for name, value in history[-1].items()},

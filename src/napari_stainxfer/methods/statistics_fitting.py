@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
-from importlib.metadata import version
 
 from napari_stainxfer.errors import NoTissueError
-from napari_stainxfer.methods.background import slide_glass
-from napari_stainxfer.methods.card import ModelCard, SlideFacts
+from napari_stainxfer.methods.card import ModelCard
 from napari_stainxfer.methods.model import Model
 from napari_stainxfer.methods.pixelwise import PixelwiseMethod
 from napari_stainxfer.methods.tissue_colours import TissueColours, measure_tissue, shared_mpp
@@ -43,15 +41,13 @@ def fit_on_tissue(
         if tissue.trust < 1:
             yield NoticeEvent(_little(slides, tissue))
     method = PixelwiseMethod.fitted(name, source, reference)
-    card = ModelCard(
-        method=name,
-        package_version=version("napari-stainxfer"),
+    card = ModelCard.of(
+        name,
+        references,
+        sources,
         mpp=mpp,
         patch_px=_PATCH_PX,
         pairs=0,
-        references=tuple(SlideFacts.of(slide) for slide in references),
-        sources=tuple(SlideFacts.of(slide) for slide in sources),
-        glass=slide_glass(sources[0]),
         metrics={
             "reference_tissue_px": float(len(reference.colours)),
             "source_tissue_px": float(len(source.colours)),
