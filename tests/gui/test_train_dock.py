@@ -45,6 +45,22 @@ def test_the_form_holds_every_setting_and_the_presets(dock: Any, person: Any) ->
     assert dock.form.fields["extractor"].native.toolTip()
 
 
+def test_settings_that_do_not_concern_a_method_cannot_be_set(dock: Any) -> None:
+    concerned = [
+        dock.form.fields["extractor"].native,
+        dock.form.fields["epochs"].native,
+        dock.more,
+        dock.start_from,
+    ]
+    assert all(widget.isEnabled() for widget in concerned)
+    for method in ("macenko", "staingan"):
+        dock.form.fields["method"].value = method
+        assert not any(widget.isEnabled() for widget in concerned)
+        assert dock.start_button.isEnabled()
+    dock.form.fields["method"].value = "nst-ad-hrnet"
+    assert all(widget.isEnabled() for widget in concerned)
+
+
 def test_start_stop_resume_finish(viewer: Any, person: Any, dock: Any, qtbot: Any, shots: Path) -> None:
     dock.form.fields["epochs"].value = 3
     assert dock.start_button.isEnabled()

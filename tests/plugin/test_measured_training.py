@@ -54,11 +54,13 @@ def test_can_be_stopped(tmp_path: Path) -> None:
 
 def test_trained_on_the_patches_of_pairs_that_it_suggests(tmp_path: Path) -> None:
     events: list[Any] = []
-    model = run_training(plan(tmp_path, "dcgmm"), events.append)
+    asked = plan(tmp_path, "dcgmm")
+    asked.checkpoint.write_bytes(b"of a training that was stopped")
+    model = run_training(asked, events.append)
     assert model.card.method == "dcgmm"
     assert model.card.pairs == len(next(e for e in events if isinstance(e, PairsFound)).pairs.pairs)
     assert {StepEvent, EpochEvent, DoneEvent} <= {type(event) for event in events}
     strip = [event.preview for event in events if isinstance(event, EpochEvent)][-1]
     before, after, reference = (part.mean((0, 1)) for part in np.split(strip, 3, axis=1))
     assert np.abs(after - reference).max() < np.abs(before - reference).max()
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [asked.checkpoint]

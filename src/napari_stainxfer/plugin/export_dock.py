@@ -18,15 +18,15 @@ from qtpy.QtWidgets import (
     QListWidget,
     QListWidgetItem,
     QProgressBar,
-    QPushButton,
     QSpinBox,
 )
 
 from napari_stainxfer.errors import StainTransferError
+from napari_stainxfer.plugin.buttons import make_button, make_row
 from napari_stainxfer.plugin.dock import Dock
+from napari_stainxfer.plugin.duration import duration
 from napari_stainxfer.plugin.entries import SlideEntry
 from napari_stainxfer.plugin.export_run import ExportStep, plan_exports, run_exports
-from napari_stainxfer.plugin.train_dock import duration
 from napari_stainxfer.plugin.workers import Task, run_function
 from napari_stainxfer.slides import SUFFIXES, Box
 
@@ -52,7 +52,7 @@ class ExportDock(Dock):
         self.list = QListWidget()
         self.list.setToolTip("Every ticked slide is exported, one after the other")
         self.list.setMaximumHeight(120)
-        self.add_button = _button("Add files…", "Add slides that are not open", self._choose_files)
+        self.add_button = make_button("Add files…", "Add slides that are not open", self._choose_files)
         self.area = QComboBox()
         self.area.addItems(["Whole slide", "Drawn region"])
         self.area.setToolTip("Drawn region: a rectangle on the first ticked slide")
@@ -60,7 +60,7 @@ class ExportDock(Dock):
         self.folder = QLineEdit()
         self.folder.setPlaceholderText("beside the slide")
         self.folder.setToolTip("Where the files go; empty for the folder of the first ticked slide")
-        browse = _button("…", "Choose a folder", self._choose_folder)
+        browse = make_button("…", "Choose a folder", self._choose_folder)
         browse.setMaximumWidth(32)
         where = QHBoxLayout()
         where.addWidget(self.folder)
@@ -87,13 +87,13 @@ class ExportDock(Dock):
         form.addRow("Area", self.area)
         form.addRow("Folder", where)
         form.addRow("Stored as", stored)
-        self.start_button = _button("Export", "Write the ticked slides", self._start)
-        self.pause_button = _button("Pause", "Wait after this tile, and go on", self._pause)
+        self.start_button = make_button("Export", "Write the ticked slides", self._start)
+        self.pause_button = make_button("Pause", "Wait after this tile, and go on", self._pause)
         self.pause_button.setCheckable(True)
-        self.cancel_button = _button("Cancel", "Stop; of an unfinished file nothing is left", self._cancel)
-        buttons = QHBoxLayout()
-        for button in (self.start_button, self.pause_button, self.cancel_button):
-            buttons.addWidget(button)
+        self.cancel_button = make_button(
+            "Cancel", "Stop; of an unfinished file nothing is left", self._cancel
+        )
+        buttons = make_row(self.start_button, self.pause_button, self.cancel_button)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
@@ -287,10 +287,3 @@ class ExportDock(Dock):
     def _on_ended(self) -> None:
         self.task = None
         self._update()
-
-
-def _button(text: str, tip: str, slot: Any) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.clicked.connect(slot)
-    return button

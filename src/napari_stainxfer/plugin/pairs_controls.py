@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QProgressBar, QSpinBox, QWidget
 
+from napari_stainxfer.plugin.buttons import make_button
 from napari_stainxfer.plugin.session import Session
 
 
@@ -16,22 +17,22 @@ class PairsControls(QWidget):
         self.count.setRange(1, 200)
         self.count.setValue(20)
         self.count.setToolTip("How many pairs to suggest")
-        self.suggest = _button("Suggest 20 pairs", "Find patches of alike tissue on both sides")
+        self.suggest = make_button("Suggest 20 pairs", "Find patches of alike tissue on both sides")
         self.count.valueChanged.connect(lambda count: self.suggest.setText(f"Suggest {count} pairs"))
-        self.cancel = _button("Cancel", "Stop looking for pairs")
+        self.cancel = make_button("Cancel", "Stop looking for pairs")
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
-        self.click = _button("Add by clicking", "Click the source slide, then the partner")
-        self.move = _button("Move boxes", "Drag boxes with the mouse; the size stays")
+        self.click = make_button("Add by clicking", "Click the source slide, then the partner")
+        self.move = make_button("Move boxes", "Drag boxes with the mouse; the size stays")
         for toggle in (self.click, self.move):
             toggle.setCheckable(True)
         self.click.setChecked(True)
-        self.delete = _button("Delete", "Delete the selected pair (Delete key in the table)")
-        self.undo = _button("Undo", "Take the last change back (Ctrl+Z in this dock)")
-        self.redo = _button("Redo", "Make it again (Ctrl+Shift+Z in this dock)")
-        self.save = _button("Save…", "Write the pairs as GeoJSON, which QuPath opens too")
-        self.load = _button("Load…", "Read pairs of these slides from GeoJSON")
+        self.delete = make_button("Delete", "Delete the selected pair (Delete key in the table)")
+        self.undo = make_button("Undo", "Take the last change back (Ctrl+Z in this dock)")
+        self.redo = make_button("Redo", "Make it again (Ctrl+Shift+Z in this dock)")
+        self.save = make_button("Save…", "Write the pairs as GeoJSON, which QuPath opens too")
+        self.load = make_button("Load…", "Read pairs of these slides from GeoJSON")
         self.status = QLabel()
         self.status.setWordWrap(True)
         self._lay_out()
@@ -84,9 +85,3 @@ class PairsControls(QWidget):
             for widget, width in widgets:
                 grid.addWidget(widget, row, column, 1, width)
                 column += width
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    return button

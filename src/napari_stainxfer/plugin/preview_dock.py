@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLabel, QPushButton, QSlider
+from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QLabel, QSlider
 
 from napari_stainxfer.applying import Preview, TileCache
 from napari_stainxfer.applying.preview import CACHE_BYTES
 from napari_stainxfer.methods import Model
 from napari_stainxfer.methods.familiarity import caution
+from napari_stainxfer.plugin.buttons import make_button, make_row
 from napari_stainxfer.plugin.curtain import Curtain
 from napari_stainxfer.plugin.dock import Dock
 from napari_stainxfer.plugin.entries import SlideEntry
@@ -56,27 +57,29 @@ class PreviewDock(Dock):
         form.addRow("Slide", self.slide_box)
         form.addRow("Model", self.model_box)
         self.body.addLayout(form)
-        self.load_button = _button(
+        self.load_button = make_button(
             "Load models…",
             "Add model files to the list; or drop them on the window",
             self._choose_models,
         )
-        self.save_button = _button("Save model…", "Write the chosen model to a file", self._save_model)
-        self.body.addLayout(_row(self.load_button, self.save_button))
-        self.toggle = _button(
+        self.save_button = make_button("Save model…", "Write the chosen model to a file", self._save_model)
+        self.body.addLayout(make_row(self.load_button, self.save_button))
+        self.toggle = make_button(
             f"Before / after ({KEY})", f"Switch at once; or press {KEY} on the canvas", self._switch
         )
         self.toggle.setCheckable(True)
         self.toggle.setChecked(True)
         self.toggle.setMinimumHeight(36)
         self.body.addWidget(self.toggle)
-        self.side_button = _button("Side by side", "Before and after in two linked canvases", self._set_side)
-        self.curtain_button = _button(
+        self.side_button = make_button(
+            "Side by side", "Before and after in two linked canvases", self._set_side
+        )
+        self.curtain_button = make_button(
             "Curtain", "Before left and after right of a line; drag the line", self._set_curtain
         )
         for button in (self.side_button, self.curtain_button):
             button.setCheckable(True)
-        self.body.addLayout(_row(self.side_button, self.curtain_button))
+        self.body.addLayout(make_row(self.side_button, self.curtain_button))
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, 1000)
         self.slider.setToolTip("Where the curtain hangs")
@@ -244,17 +247,3 @@ class PreviewDock(Dock):
         if self._side is not None:
             side, self._side = self._side, None
             side.close()
-
-
-def _button(text: str, tip: str, slot: Any) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.clicked.connect(slot)
-    return button
-
-
-def _row(*widgets: Any) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
-    return row

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSizePolicy
+from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QProgressBar, QSizePolicy
 from superqt import QCollapsible
 
 from napari_stainxfer.errors import StainTransferError
 from napari_stainxfer.methods import METHODS, Model
 from napari_stainxfer.pairing import Pairs
+from napari_stainxfer.plugin.buttons import make_button, make_row
 from napari_stainxfer.plugin.dock import Dock
+from napari_stainxfer.plugin.duration import duration
 from napari_stainxfer.plugin.loss_curves import LossCurves
 from napari_stainxfer.plugin.pictures import pixmap
 from napari_stainxfer.plugin.settings_form import SettingsForm
@@ -75,20 +77,20 @@ class TrainDock(Dock):
         self.method = self.form.fields["method"]
         self.method.choices = list(METHODS)
         self.method.native.setToolTip(
-            "nst to nst-ad-hrnet are trained on the pairs; the others measure the slides' tissue in seconds, "
-            "and no other setting concerns them"
+            "nst to nst-ad-hrnet are trained on the pairs; dcgmm and staingan on their patches, with settings "
+            "of their own; the others measure the slides' tissue in seconds"
         )
         below = QFormLayout()
         below.addRow("device", self.device)
         below.addRow("start from", self.start_from)
         folded = QCollapsible("All settings")
         folded.addWidget(self.more)
-        self.start_button = _button("Start", "Train on the pairs, or on suggested ones", self._start)
-        self.stop_button = _button("Stop", "Stop between two steps; Resume goes on from there", self._stop)
-        self.resume_button = _button("Resume", "Go on with the training that was stopped", self._resume)
-        buttons = QHBoxLayout()
-        for button in (self.start_button, self.stop_button, self.resume_button):
-            buttons.addWidget(button)
+        self.start_button = make_button("Start", "Train on the pairs, or on suggested ones", self._start)
+        self.stop_button = make_button(
+            "Stop", "Stop between two steps; Resume goes on from there", self._stop
+        )
+        self.resume_button = make_button("Resume", "Go on with the training that was stopped", self._resume)
+        buttons = make_row(self.start_button, self.stop_button, self.resume_button)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
@@ -110,6 +112,7 @@ class TrainDock(Dock):
             self.body.addWidget(widget)
         self.body.addStretch(1)
         self.preset.currentTextChanged.connect(self._take_preset)
+        self.method.changed.connect(lambda _: self._update())
 
     def settings(self) -> TrainingSettings:
         """What the form says about a training; of a method that is not trained, the defaults."""
@@ -146,8 +149,12 @@ class TrainDock(Dock):
         there = self._resumable is not None or (not missing and _checkpoint().exists())
         self.resume_button.setEnabled(there and job is None)
         self.stop_button.setEnabled(self.task is not None)
-        for widget in (self.form, self.more, self.preset, self.device, self.start_from):
+        for widget in (self.form, self.preset, self.device):
             widget.setEnabled(self.task is None)
+        for widget in (self.more, self.start_from):
+            widget.setEnabled(self.task is None and self._trained())
+        for name in ("extractor", "epochs"):  # of the other methods they would say what is not so
+            self.form.fields[name].enabled = self._trained()
         if missing and self.task is None:
             self.status.setText(missing)
         elif self.status.text() and self.task is None and not self.curves.curves:
@@ -276,19 +283,3 @@ class TrainDock(Dock):
 
 def _checkpoint() -> Path:
     return state_folder() / "training.checkpoint"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
-
-
-def _button(text: str, tip: str, slot: Any) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.clicked.connect(slot)
-    return button

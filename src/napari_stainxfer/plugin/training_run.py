@@ -78,7 +78,8 @@ def run_training(plan: TrainingPlan, report: Callable[[Any], None]) -> Model:
         model = _report_all(stream, report)
     finally:
         free_memory()
-    plan.checkpoint.unlink(missing_ok=True)
+    if kind == "pairs":  # the others write none, and one that is there belongs to a training that was stopped
+        plan.checkpoint.unlink(missing_ok=True)
     return model
 
 
