@@ -77,7 +77,7 @@ class TrainDock(Dock):
         self.method = self.form.fields["method"]
         self.method.choices = list(METHODS)
         self.method.native.setToolTip(
-            "nst to nst-ad-hrnet are trained on the pairs; dcgmm and staingan on their patches, with settings "
+            "nst to nst-ad-hrnet are trained on pairs; dcgmm and staingan on their patches, with settings "
             "of their own; the others measure the slides' tissue in seconds"
         )
         below = QFormLayout()
