@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -38,18 +37,6 @@ def results(*arguments: object) -> dict[str, object]:
     assert done.exit_code == 0, done.output
     answer: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return answer
-
-
-@pytest.fixture(scope="module")
-def slides(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Two small pieces of phantom as PNG files, which know nothing of um/px."""
-    folder = tmp_path_factory.mktemp("slides")
-    paths = []
-    for lab, seed in (("lab1", 1), ("lab3", 2)):
-        pixels = phantom_slide(lab, seed=seed, size_px=(1536, 1536)).read_region(Box(0, 0, 1536, 1536))
-        paths.append(folder / f"{lab}.png")
-        Image.fromarray(pixels).save(paths[-1])
-    return paths[0], paths[1]
 
 
 @pytest.fixture(scope="module")
@@ -191,29 +178,6 @@ def test_ctrl_c_stops_between_steps_and_resume_goes_on_as_if_never_stopped(
     assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors.checkpoint"]
     results(*arguments, "--resume")
     assert out.read_bytes() == model.read_bytes()
-
-
-@pytest.mark.parametrize(("verb", "seconds"), [("train", 0.6), ("train", 4.0), ("pair", 4.0), ("demo", 8.0)])
-def test_ctrl_c_at_any_moment_is_one_sentence(
-    slides: tuple[Path, Path], verb: str, seconds: float, tmp_path: Path
-) -> None:
-    arguments = [*map(str, slides), "--reference-mpp", "0.5", "--source-mpp", "0.5"] if verb != "demo" else []
-    # a shell's background job, such as a test run, may be born deaf to it
-    deafless = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    process = subprocess.Popen(
-        [sys.executable, "-c", deafless + "from napari_stainxfer.cli import main; main()", verb, *arguments,
-         "-o", str(tmp_path / "out.safetensors")],
-        stderr=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
-    time.sleep(seconds)
-    if process.poll() is not None:
-        pytest.skip(f"{verb} was done before")
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 130, told
-    assert "Traceback" not in told
-    assert "topped" in told
 
 
 def test_a_number_given_for_files_that_say_nothing_leaves_the_others_as_they_are(

@@ -80,7 +80,7 @@ def test_a_method_that_maps_each_pixel_does_so_at_any_resolution(tissue: Tissue)
     np.testing.assert_array_equal(model.transform(picture, mpp=0.25), model.transform(picture))
 
 
-@pytest.mark.parametrize("mpp", [0.0, -0.5, float("nan")])
-def test_no_resolution_is_refused(make_model: Make, tissue: Tissue, mpp: float) -> None:
-    with pytest.raises(SlideError, match="give a number above 0"):
+@pytest.mark.parametrize("mpp", [0.0, -0.5, 0.001, 353.0, float("nan")])
+def test_a_resolution_that_no_scan_has_is_refused(make_model: Make, tissue: Tissue, mpp: float) -> None:
+    with pytest.raises(SlideError, match="give a number from 0.05 to 100"):
         make_model().transform(tissue(8, 8), mpp=mpp)
