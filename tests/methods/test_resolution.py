@@ -82,5 +82,5 @@ def test_a_method_that_maps_each_pixel_does_so_at_any_resolution(tissue: Tissue)
 
 @pytest.mark.parametrize("mpp", [0.0, -0.5, 0.001, 353.0, float("nan")])
 def test_a_resolution_that_no_scan_has_is_refused(make_model: Make, tissue: Tissue, mpp: float) -> None:
-    with pytest.raises(SlideError, match="give a number from 0.05 to 100"):
+    with pytest.raises(SlideError, match=r"give a number from 0\.05 to 100"):
         make_model().transform(tissue(8, 8), mpp=mpp)
