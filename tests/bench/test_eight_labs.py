@@ -28,7 +28,7 @@ class Quiet:
             print(f", loss {event.loss:.2f} with {event.seconds_left:.0f} s left", end="", flush=True)
 
 
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_raw_dice_spreads_as_in_the_paper(tmp_path: Path, seed: int) -> None:
     torch.set_num_threads(2)
     run = Table2Run(data="phantom", segmenter=SegmenterSettings())
