@@ -61,6 +61,9 @@ class TestPairs:
         assert pairs.sources[0].mpp == 0.491
         assert pairs.mpp == 1.0
         assert pairs.fields[0].source.shape == (round(393 * 0.491), round(395 * 0.491), 3)
+        # a model of finer patches than the judged pixels is shown the frame as it is
+        assert pairs.given_mpp == 0.491
+        assert pairs.fields[0].given.shape == (393, 395, 3)
 
     def test_two_folders_of_the_same_names_and_another_scale(self, tmp_path: Path) -> None:
         for number in range(2):

@@ -34,9 +34,18 @@ _GLASS_DENSITY = 0.03
 
 
 class Field(NamedTuple):
-    """One judged field: what a method gets, and what it should make of it; uint8 (H, W, 3) each."""
+    """One judged field; uint8 (H, W, 3) each.
+
+    Attributes
+    ----------
+    given
+        What a method gets, in the pixels of the source's frame.
+    source, truth
+        The same, and what a method should make of it, in the pixels in which they are compared.
+    """
 
     name: str
+    given: RGB
     source: RGB
     truth: RGB
     red_cells: NDArray[np.bool_] | None
@@ -51,7 +60,7 @@ class ScannerPairs(NamedTuple):
     references, sources
         Slides of the two sides.
     fields
-        Judged, at ``mpp``.
+        Judged at ``mpp``, and given to a method at ``given_mpp``.
     glass
         Colour of the empty glass of the judged fields before the transfer.
     """
@@ -59,6 +68,7 @@ class ScannerPairs(NamedTuple):
     references: tuple[Slide, ...]
     sources: tuple[Slide, ...]
     fields: tuple[Field, ...]
+    given_mpp: float
     mpp: float
     glass: tuple[float, float, float]
 
@@ -90,12 +100,13 @@ def phantom_pairs(size_px: int = 6144) -> ScannerPairs:
             Field(
                 f"{box.y},{box.x}",
                 pixels,
+                pixels,
                 truth.read_region_at(box, mpp=_MPP),
                 masks.red_cells,
                 _clear(pixels, glass),
             )
         )
-    return ScannerPairs((reference,), (source,), tuple(fields), _MPP, glass)
+    return ScannerPairs((reference,), (source,), tuple(fields), _MPP, _MPP, glass)
 
 
 def _phantom_boxes(side: int) -> Iterator[Box]:
@@ -163,8 +174,8 @@ def folder_pairs(folder: Path, mpp: float | None = None) -> ScannerPairs:
     fields = []
     for name, pair in test:
         pixels, truth = (scaled(side, found, at) for side in pair)
-        fields.append(Field(name, pixels, truth, None, _clear(pixels, glass)))
-    return ScannerPairs(references, sources, tuple(fields), at, glass)
+        fields.append(Field(name, pair[0], pixels, truth, None, _clear(pixels, glass)))
+    return ScannerPairs(references, sources, tuple(fields), found, at, glass)
 
 
 def _mitos(folder: Path) -> tuple[list[tuple[Path, Path]], float | None]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from napari_stainxfer.benchmarks.circumstances import Clock, computed_on
 from napari_stainxfer.benchmarks.equal_time import epochs_in
+from napari_stainxfer.benchmarks.lab_images import scaled
 from napari_stainxfer.benchmarks.scanner_pairs import Field, ScannerPairs
 from napari_stainxfer.errors import StainTransferError
 from napari_stainxfer.evaluation import Compared, measure_all, measure_set
@@ -193,10 +194,14 @@ def _judged(
     """Transfer every field, keep its picture, and take every measure."""
     started = time.perf_counter()
     images = [
-        field.source if model is None else model.transform(field.source, mpp=pairs.mpp, glass=pairs.glass)
+        field.source
+        if model is None
+        else model.transform(field.given, mpp=pairs.given_mpp, glass=pairs.glass)
         for field in pairs.fields
     ]
     seconds = time.perf_counter() - started
+    if model is not None and pairs.given_mpp != pairs.mpp:
+        images = [scaled(image, pairs.given_mpp, pairs.mpp) for image in images]
     _show(folder, result.method, result.seed, pairs.fields, images)
     values: dict[str, list[float]] = {}
     for field, image in zip(pairs.fields, images, strict=True):
@@ -204,7 +209,8 @@ def _judged(
         for name, value in measure_all(compared, lpips=lpips).items():
             values.setdefault(name, []).append(value)
     values |= {name: [value] for name, value in measure_set(images).items()}
-    speed = 0.0 if model is None else sum(image[..., 0].size for image in images) / 1e6 / seconds
+    given = sum(field.given[..., 0].size for field in pairs.fields)
+    speed = 0.0 if model is None else given / 1e6 / seconds
     return result.model_copy(update={"values": values, "mpx_per_second": speed})
 
 
