@@ -41,9 +41,9 @@ class TestTransform:
         picture = tissue(*shape, seed=seed)
         assert_alike(model.transform(picture, tile_px=one), model.transform(picture, tile_px=other))
 
-    @given(tiling=tilings, seed=st.integers(0, 9), mpp=st.sampled_from([0.5, 0.36, 0.25]))
+    @given(tiling=tilings, seed=st.integers(0, 9), mpp=st.sampled_from([0.5, 0.36, 0.25, 2.0, 3.0]))
     @settings(max_examples=15, deadline=None)
-    def test_does_not_depend_on_the_tiles_where_pixels_are_finer(
+    def test_does_not_depend_on_the_tiles_where_pixels_are_finer_or_coarser(
         self,
         make_model: Make,
         tissue: Tissue,

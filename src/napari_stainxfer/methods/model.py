@@ -103,7 +103,7 @@ class Model:
             uint8 (H, W, 3), sRGB.
         mpp
             um/px of the image, 0.05 to 100; by default that of ``card.mpp``. A network sees finer pixels
-            averaged to about ``card.mpp``, and its change is added to them.
+            averaged and coarser ones interpolated to about ``card.mpp``, and its change is added to them.
         glass
             The slide's empty glass (R, G, B), 0 to 255, see :func:`slide_glass`; by default that of the
             slides the model was fitted on. Empty glass is given back byte for byte.
@@ -117,7 +117,8 @@ class Model:
         Raises
         ------
         SlideError
-            When the image is not uint8 (H, W, 3), or ``mpp`` is not what a scan can have.
+            When the image is not uint8 (H, W, 3), or ``mpp`` is not what a scan can have or, for a network,
+            more than four times ``card.mpp``.
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
             raise SlideError(
@@ -136,12 +137,12 @@ class Model:
 
     def window(self, box: Box, shape: tuple[int, int], *, mpp: float | None = None) -> Window:
         """What to read of an image of (height, width) at ``mpp`` um/px for :meth:`transform_window`."""
-        pixels = resolution.pixels_a_side(self.method, self.card.mpp, mpp)
+        scale = resolution.scale_of(self.method, self.card.mpp, mpp)
         return window(
             box,
             shape,
-            halo_px=max(resolution.halo_px(self.method, pixels), background.HALO_PX),
-            align_px=pixels * self.method.align_px,
+            halo_px=max(resolution.halo_px(self.method, scale), background.HALO_PX),
+            align_px=resolution.align_px(self.method, scale),
         )
 
     def transform_window(
@@ -154,8 +155,8 @@ class Model:
         weight = background.stained(image, glass or self.card.glass)
         if not weight.any():
             return pixels
-        a_side = resolution.pixels_a_side(self.method, self.card.mpp, mpp)
-        mixed = torch.lerp(image, resolution.transform(self.method, image, a_side), weight)
+        scale = resolution.scale_of(self.method, self.card.mpp, mpp)
+        mixed = torch.lerp(image, resolution.transform(self.method, image, scale), weight)
         result: NDArray[np.uint8] = (
             mixed.clamp_(0, 1).mul_(255).round_().byte()[0].permute(1, 2, 0).contiguous().numpy()
         )
