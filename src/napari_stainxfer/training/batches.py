@@ -28,6 +28,8 @@ class Batch:
         Squares (n, 3, S, S) in [0, 1].
     index, turn
         Which squares they are, and what decides how they are turned.
+    at_once
+        How many squares a full part has: the last of an epoch may have fewer.
     """
 
     share: float
@@ -35,6 +37,7 @@ class Batch:
     reference: Tensor
     index: Tensor
     turn: tuple[int, int]
+    at_once: int
 
 
 class Batches:
@@ -86,11 +89,12 @@ class Batches:
     def of_step(self, epoch: int, position: int, *, parts: int = 1) -> Iterator[Batch]:
         """The squares of one step, in so many parts, made as they are asked for."""
         index, turn = self.squares(epoch, position), (epoch, position)
+        at_once = math.ceil(self._settings.batch_size / parts)
         for part in index.tensor_split(min(parts, len(index))):
             source, reference = self.source[part], self.reference[part]
             if self._settings.augment:
                 source, reference = self._turned(source, turn), self._turned(reference, turn)
-            yield Batch(len(part) / len(index), source, reference, part, turn)
+            yield Batch(len(part) / len(index), source, reference, part, turn, at_once)
 
     def targets(self, batch: Batch) -> Targets:
         """What is wanted of the transformed squares: computed once for all, or anew where they are turned."""
@@ -101,7 +105,7 @@ class Batches:
                 self.reference,
                 shared_style=self._settings.shared_style,
                 with_goals=self._settings.colour_weight > 0,
-                batch_size=len(batch.index),
+                batch_size=batch.at_once,  # so that a resumed training has the same, to the last digit
             )
         if not self._settings.augment:
             return self._targets.of_pairs(batch.index)
