@@ -24,6 +24,8 @@ _TURNS = 20
 _QUANTILES = np.linspace(0, 1, 512)
 _MOST_COLOURS = 131_072
 _NODES = 65
+_CUBE_LAB = 10
+_MOST = 15.0
 
 
 class ColourMap:
@@ -59,6 +61,26 @@ def match_colours(source: Colours, reference: Colours) -> tuple[Colours, Colours
     for turn in _turns(given, _sample(reference)):
         matched = _match(matched, turn)
     return lab2rgb(given).clip(0, 1), lab2rgb(matched).clip(0, 1)
+
+
+def rarity(colours: Colours, power: float) -> Colours:
+    """Weights of colours, (..., 3) in [0, 1] to (...), 1 in the mean: the rarer a colour, the more.
+
+    Parameters
+    ----------
+    colours
+        sRGB; how common one is, is counted in cubes of 10 in Lab.
+    power
+        A colour weighs by minus this power of its share, at most 15 times the mean.
+    """
+    # One number a cube: rows would be sorted with the interpreter locked, and hold a window up meanwhile.
+    cubes = np.floor(rgb2lab(colours).reshape(-1, 3) / _CUBE_LAB).astype(np.int64) @ (1, 1 << 20, 1 << 40)
+    _, which, counts = np.unique(cubes, return_inverse=True, return_counts=True)
+    weights = (counts / counts.sum())[which.reshape(-1)] ** -power
+    weights = np.minimum(weights, _MOST * weights.mean())
+    weights = weights / weights.mean()
+    of_each: Colours = weights.reshape(np.shape(colours)[:-1])
+    return of_each
 
 
 class _Turn(NamedTuple):

@@ -19,7 +19,7 @@ from napari_stainxfer.methods import METHODS, Model, load
 
 Make = Callable[..., Model]
 Tissue = Callable[..., np.ndarray]
-KEY = "napari-stainxfer model 2"
+KEY = "napari-stainxfer model 3"
 
 
 def described(path: Path) -> dict[str, str]:
@@ -172,12 +172,12 @@ class TestWrongFile:
         save_file({"weight": torch.zeros(2)}, tmp_path / "m")
         self.refused(tmp_path / "m", "it holds nothing of ours")
         save_file({"weight": torch.zeros(2)}, tmp_path / "m", metadata={"format": "pt"})
-        self.refused(tmp_path / "m", "it holds format, not 'napari-stainxfer model 2'")
+        self.refused(tmp_path / "m", "it holds format, not 'napari-stainxfer model 3'")
 
     def test_another_version(self, saved: Path) -> None:
         tensors, card = load_file(saved), described(saved)[KEY]
-        save_file(tensors, saved, metadata={"napari-stainxfer model 3": card})
-        self.refused(saved, "not a model that this version of napari-stainxfer reads .*model 3")
+        save_file(tensors, saved, metadata={"napari-stainxfer model 2": card})
+        self.refused(saved, "not a model that this version of napari-stainxfer reads .*model 2")
 
     @pytest.mark.parametrize(
         "change",

@@ -10,13 +10,18 @@ from napari_stainxfer.models.batch_norm import (
     restate_batch_norm,
     settle_batch_norm,
 )
+from napari_stainxfer.models.colour_cubic import (
+    CubicColourMap,
+    StartedGenerator,
+    cubic_terms,
+    optical_density,
+)
 from napari_stainxfer.models.cycle import (
     CycleDiscriminator,
     CycleGenerator,
     fix_instance_norm,
     settle_instance_norm,
 )
-from napari_stainxfer.models.density_map import DensityMap, StartedGenerator, optical_density
 from napari_stainxfer.models.hrnet import HRNetGenerator
 from napari_stainxfer.models.johnson import JohnsonGenerator
 from napari_stainxfer.models.patchgan import PatchDiscriminator
@@ -38,7 +43,7 @@ def make_generator(name: str, *, width: int | None = None, started: bool = False
     width
         Feature maps at full resolution.
     started
-        Whether it is to start from a map of densities, see :class:`StartedGenerator`.
+        Whether it is to start from a map of colours, see :class:`StartedGenerator`.
 
     Raises
     ------
@@ -53,15 +58,16 @@ def make_generator(name: str, *, width: int | None = None, started: bool = False
 
 __all__ = [
     "GENERATORS",
+    "CubicColourMap",
     "CycleDiscriminator",
     "CycleGenerator",
-    "DensityMap",
     "HRNetGenerator",
     "JohnsonGenerator",
     "PatchDiscriminator",
     "ResponsibilityNetwork",
     "StartedGenerator",
     "batch_norms",
+    "cubic_terms",
     "fix_instance_norm",
     "fold_batch_norm",
     "make_generator",

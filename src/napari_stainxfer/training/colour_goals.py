@@ -12,16 +12,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skimage.color import rgb2lab
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_stainxfer.colour_map import ColourMap
+from napari_stainxfer.colour_map import ColourMap, rarity
 
 _POOLED_PX = 2
-_BIN_LAB = 10
 _EVENNESS = 0.6
-_MOST = 15.0
 
 
 class ColourGoals(NamedTuple):
@@ -32,10 +29,10 @@ class ColourGoals(NamedTuple):
     colours
         What `pooled` outputs should look like, (N, 3, H / 2, W / 2).
     weights
-        Of the pixels of ``colours``, (N, 1, H / 2, W / 2), 1 in the mean. A colour weighs the more the rarer
-        it is, by the power -0.6 of its share and at most 15 times the mean: one in a hundred pixels is a
-        red cell, and a plain mean would not miss it. Stronger weights (power -0.7, 30 times the mean) bring
-        the phantom's red cells nearer still, and turned the epithelium of a real slide brown.
+        Of the pixels of ``colours``, (N, 1, H / 2, W / 2), 1 in the mean: by the power 0.6 of their
+        :func:`rarity`, for one in a hundred pixels is a red cell, and a plain mean would not miss it.
+        Stronger weights (power 0.7, at most 30 times the mean) bring the phantom's red cells nearer still,
+        and turned the epithelium of a real slide brown.
     """
 
     colours: Tensor
@@ -51,12 +48,7 @@ def colour_goals(source: Tensor, reference: Tensor) -> ColourGoals:
     colours = to_array(pooled(source))
     colour_map = ColourMap(colours, to_array(pooled(reference)))
     goals = colour_map(colours)
-    # One number a cube: rows would be sorted with the interpreter locked, and hold a window up meanwhile.
-    cubes = np.floor(rgb2lab(goals).reshape(-1, 3) / _BIN_LAB).astype(np.int64) @ (1, 1 << 20, 1 << 40)
-    _, which, counts = np.unique(cubes, return_inverse=True, return_counts=True)
-    weights = (counts / counts.sum())[which.reshape(-1)] ** -_EVENNESS
-    weights = np.minimum(weights, _MOST * weights.mean())
-    weights = (weights / weights.mean()).reshape(*goals.shape[:3], 1)
+    weights = rarity(goals, _EVENNESS)[..., None]
     return ColourGoals(*(_to_tensor(side, source.device) for side in (goals, weights)))
 
 

@@ -22,7 +22,7 @@ from napari_stainxfer.models import (
     settle_batch_norm,
 )
 from napari_stainxfer.training.batches import Batches
-from napari_stainxfer.training.density_start import measure_start
+from napari_stainxfer.training.colour_start import measure_start
 from napari_stainxfer.training.devices import autocast, is_out_of_memory, resolve_device
 from napari_stainxfer.training.events import DoneEvent, EpochEvent, Event, NoticeEvent, StepEvent
 from napari_stainxfer.training.objective import Objective
@@ -70,7 +70,7 @@ class Trainer:
             self.generator = make_generator(
                 settings.recipe.generator,
                 width=settings.generator_width,
-                started=settings.start == "density",
+                started=settings.start == "colours",
             )
             self.discriminator = PatchDiscriminator(width=settings.discriminator_width)
         for network in (self.generator, self.discriminator):
