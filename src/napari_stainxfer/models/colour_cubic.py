@@ -51,7 +51,7 @@ class CubicColourMap(nn.Module):
         with torch.autocast(image.device.type, enabled=False):
             image = image.float()
             mapped = torch.zeros_like(image)
-            # term by term: a product of matrices adds up in an order that depends on where they lie
+            # term by term, so that not all twenty lie in memory at once
             for of_term, term in zip(self.coefficients.T, cubic_terms(image), strict=True):
                 mapped = mapped + of_term[:, None, None] * term
             density = optical_density(image).mean(1, keepdim=True)
