@@ -123,7 +123,7 @@ class TestRun:
         assert np.mean(content["table"]["reinhard"]["delta_e"]) < np.mean(content["table"]["raw"]["delta_e"])
         assert all(value > 0 for value in content["table"]["dcgmm"]["mpx_per_second"])
         facts = content["facts"]
-        methods = "--methods reinhard,dcgmm --seeds 0,1 --preset quick --epochs 1"
+        methods = "--methods reinhard,dcgmm --seeds 0,1 --mpp 1.0 --preset quick --epochs 1"
         assert facts["command"] == f"stainxfer bench table1 --data {mitos.name} {methods} -o DIR"
         assert facts["epochs"] == {"dcgmm": [1]}
         assert facts["device"] == ["cpu"]

@@ -179,7 +179,7 @@ def test_the_verb_writes_table_numbers_and_pictures(
     numbers = json.loads(Path(str(answer["json"])).read_text())
     assert len(numbers["dice"]["reinhard"]["lab2"]) == 2
     assert numbers["facts"]["seeds"] == [0, 1]
-    told = f"--data {labs_folder.name} --methods reinhard,histogram --seeds 0,1 --preset quick"
+    told = f"--data {labs_folder.name} --methods reinhard,histogram --seeds 0,1 --mpp 2.0 --preset quick"
     assert (
         numbers["facts"]["command"]
         == f"stainxfer bench table2 {told} --segmenter segmenter.safetensors -o DIR"

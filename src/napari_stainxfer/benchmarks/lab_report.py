@@ -21,6 +21,7 @@ from napari_stainxfer.benchmarks.lab_scores import (
     summarise,
 )
 from napari_stainxfer.benchmarks.lab_settings import Table2Run
+from napari_stainxfer.benchmarks.markdown import as_markdown
 from napari_stainxfer.files import replacing
 
 _NAME = "table2"
@@ -68,6 +69,7 @@ def _facts(scores: Sequence[Score], run: Table2Run) -> dict[str, Any]:
     seeds = sorted({score.seed for score in scores})
     methods = list(dict.fromkeys(score.method for score in scores if score.method != RAW))
     options = {
+        "mpp": run.mpp,
         "preset": run.preset,
         "epochs": run.epochs,
         "segmenter": run.given,
@@ -91,15 +93,11 @@ def _facts(scores: Sequence[Score], run: Table2Run) -> dict[str, Any]:
 
 def _markdown(table: dict[str, dict[str, list[float]]], facts: dict[str, Any]) -> str:
     columns = list(dict.fromkeys(column for row in table.values() for column in row))
-    lines = [
-        "| Dice, higher is better | " + " | ".join(_HEADS.get(column, column) for column in columns) + " |",
-        "|---" * (len(columns) + 1) + "|",
-    ]
-    for name, row in table.items():
-        cells = [_cell(row.get(column, []), digits=1 if column in _HEADS else 3) for column in columns]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    lines += ["", *(f"- {name}: {value}" for name, value in facts.items()), ""]
-    return "\n".join(lines)
+    rows = {
+        name: [_cell(row.get(column, []), digits=1 if column in _HEADS else 3) for column in columns]
+        for name, row in table.items()
+    }
+    return as_markdown("Dice, higher is better", [_HEADS.get(name, name) for name in columns], rows, facts)
 
 
 def _cell(values: Sequence[float], digits: int) -> str:

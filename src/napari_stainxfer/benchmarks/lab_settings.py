@@ -20,6 +20,8 @@ class Table2Run(BaseModel):
     ----------
     data
         Folder of labs, or ``phantom`` with its size.
+    mpp
+        um/px of the labs' images, where it was given.
     preset, epochs
         Of the methods that are trained on pairs.
     weights
@@ -31,6 +33,7 @@ class Table2Run(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: str
+    mpp: float | None = None
     preset: str = "quick"
     epochs: int | None = None
     segmenter: SegmenterSettings

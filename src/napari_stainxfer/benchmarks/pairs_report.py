@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from napari_stainxfer.benchmarks.circumstances import command, surroundings
+from napari_stainxfer.benchmarks.markdown import as_markdown
 from napari_stainxfer.benchmarks.table1 import RAW, TRUTH, Result, Table1Run, picture_path
 from napari_stainxfer.evaluation import METRICS
 from napari_stainxfer.files import replacing
@@ -78,7 +79,7 @@ def summarise(results: Sequence[Result]) -> dict[str, dict[str, list[float]]]:
 def _facts(results: Sequence[Result], run: Table1Run) -> dict[str, Any]:
     seeds = sorted({result.seed for result in results})
     methods = list(dict.fromkeys(result.method for result in results if result.method != RAW))
-    options = {"preset": run.preset, "epochs": run.epochs, "lpips": bool(run.lpips)}
+    options = {"mpp": run.mpp, "preset": run.preset, "epochs": run.epochs, "lpips": bool(run.lpips)}
     return {
         "command": command("table1", run.data, methods, seeds, options),
         "data": Path(run.data).name,
@@ -101,15 +102,11 @@ def _markdown(table: Mapping[str, Mapping[str, Sequence[float]]], facts: Mapping
     measures = [name for name in METRICS if any(name in row for row in table.values())]
     heads = {name: _head(name) for name in measures} | _COSTS
     heads = {name: head for name, head in heads.items() if any(name in row for row in table.values())}
-    lines = [
-        "| | " + " | ".join(heads.values()) + " |",
-        "|---" * (len(heads) + 1) + "|",
-    ]
-    for method, row in table.items():
-        cells = (_cell(row.get(name, ()), spread=name not in _COSTS) for name in heads)
-        lines.append(f"| {method} | " + " | ".join(cells) + " |")
-    lines += ["", *(f"- {name}: {value}" for name, value in facts.items()), ""]
-    return "\n".join(lines)
+    rows = {
+        method: [_cell(row.get(name, ()), spread=name not in _COSTS) for name in heads]
+        for method, row in table.items()
+    }
+    return as_markdown("", list(heads.values()), rows, facts)
 
 
 def _head(name: str) -> str:

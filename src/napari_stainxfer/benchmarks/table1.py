@@ -37,6 +37,8 @@ class Table1Run(BaseModel):
     ----------
     data
         Folder of pairs, or ``phantom`` with its size.
+    mpp
+        um/px of the source's frames, where it was given.
     preset, epochs
         Of the methods that are trained.
     lpips
@@ -46,6 +48,7 @@ class Table1Run(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: str
+    mpp: float | None = None
     preset: str = "quick"
     epochs: int | None = None
     lpips: tuple[str, ...] = ()

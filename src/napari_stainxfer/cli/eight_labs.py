@@ -62,6 +62,7 @@ def table2(
     )
     run = Table2Run(
         data=PHANTOM.format(size) if data is None else str(data.resolve()),
+        mpp=mpp,
         preset=preset,
         epochs=epochs,
         segmenter=settings,

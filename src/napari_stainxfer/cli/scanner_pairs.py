@@ -49,6 +49,7 @@ def table1(
     pairs = phantom_pairs(size) if data is None else folder_pairs(data, mpp)
     run = Table1Run(
         data=PHANTOM.format(size) if data is None else str(data.resolve()),
+        mpp=mpp,
         preset=preset,
         epochs=epochs,
         lpips=LPIPS_METRICS if lpips else (),
