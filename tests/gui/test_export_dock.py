@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 
 from napari_stainxfer.methods import Model, ModelCard
@@ -76,9 +77,13 @@ def test_a_drawn_region_is_exported_and_opened(
 
 
 def test_a_batch_is_paused_and_goes_on(
-    person: Any, dock: Any, qtbot: Any, tmp_path: Path, real_data: Path
+    person: Any, dock: Any, qtbot: Any, tmp_path: Path, aperio: Path
 ) -> None:
-    dock.add_files([str(real_data / "wsi" / "camelyon_level_jpeg_1152x700.dcm")])
+    with open_slide(aperio) as slide:
+        part = slide.read_region(Box(0, 0, 700, 900))
+    in_cm = (20_000, 20_000)  # pixels a centimetre: 0.5 um/px
+    tifffile.imwrite(tmp_path / "part.tif", part, resolution=in_cm, resolutionunit="CENTIMETER")
+    dock.add_files([str(tmp_path / "part.tif")])
     dock.open_result.setChecked(False)
     person.click(dock.start_button)
     qtbot.waitUntil(lambda: "1 of 2" in dock.status.text(), timeout=20_000)
@@ -93,6 +98,17 @@ def test_a_batch_is_paused_and_goes_on(
     assert "Written" in dock.status.text() or dock.message.text()
     assert dock.message.text() == ""
     assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_a_slide_too_coarse_for_the_model_is_told(
+    person: Any, dock: Any, qtbot: Any, tmp_path: Path, real_data: Path
+) -> None:
+    dock.add_files([str(real_data / "wsi" / "camelyon_level_jpeg_1152x700.dcm")])
+    dock.open_result.setChecked(False)
+    person.click(dock.start_button)
+    qtbot.waitUntil(lambda: dock.task is None and bool(dock.message.text()), timeout=60_000)
+    assert "28.969 um/px and the model learned from 0.5 um/px" in dock.message.text()
+    assert len(list((tmp_path / "out").iterdir())) == 1  # of the other slide
 
 
 def test_cancel_leaves_nothing(person: Any, dock: Any, qtbot: Any, tmp_path: Path) -> None:
