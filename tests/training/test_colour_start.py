@@ -97,7 +97,8 @@ def test_clear_glass_is_not_coloured_by_its_noise() -> None:
     """The red of a strongly pink slide was stretched four times, and specks of its glass came out cyan."""
     start = CubicColourMap()
     start.coefficients[0, 1] *= 4
-    glass = (243 + 3 * torch.randn(1, 3, 64, 64)) / 255
+    noise = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    glass = (243 + 3 * noise) / 255
     assert torch.equal(start(glass), glass)
-    tissue = torch.full((1, 3, 1, 1), 0.4)
-    assert start(tissue)[0, 0] < 0.2
+    tissue = torch.full((1, 3, 1, 1), 0.35)
+    assert start(tissue)[0, 0] < 0.1
