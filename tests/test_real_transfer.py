@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from napari_stainxfer import open_slide
 from napari_stainxfer.cli.app import app
+from napari_stainxfer.methods import tile_boxes
 from napari_stainxfer.patches import tissue_mask
 from napari_stainxfer.slides import Box, Slide
 
@@ -55,6 +56,18 @@ def test_structure_and_size_are_the_sources(paths: tuple[Path, Path, Path]) -> N
         assert out.icc_profile == source.icc_profile
         before, after = (rgb2lab(slide.overview())[..., 0] for slide in (source, out))
     assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.85
+
+
+def test_bright_places_within_tissue_keep_their_colour(paths: tuple[Path, Path, Path]) -> None:
+    with open_slide(paths[1], mpp=0.5) as source, open_slide(paths[2]) as out:
+        bright = changed = 0
+        for box in tile_boxes(source.shape, 1024):
+            before, after = (slide.read_region(box).astype(int) for slide in (source, out))
+            clear = before.min(axis=-1) > 215
+            bright += int(clear.sum())
+            changed += int((np.abs(after - before).max(axis=-1)[clear] > 10).sum())
+    print(f"{changed / bright:.1%} of the pixels brighter than 215 change by more than 10 grey levels")
+    assert changed < 0.05 * bright
 
 
 def test_empty_glass_is_untouched(paths: tuple[Path, Path, Path]) -> None:
