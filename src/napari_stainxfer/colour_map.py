@@ -29,7 +29,7 @@ _MOST = 15.0
 
 
 class ColourMap:
-    """Fitted on colours of both sides; the same colours give the same map.
+    """Fitted on colours of both sides in Lab, where red cells lie apart; the same colours give the same map.
 
     The map is kept as a table of 65 x 65 x 65 sRGB colours, and what lies between is interpolated: a fraction
     of the time for whole patches, and without the steps of the distributions' own sampling.
@@ -43,7 +43,7 @@ class ColourMap:
     def __init__(self, source: Colours, reference: Colours) -> None:
         nodes = np.stack(np.meshgrid(*[np.linspace(0, 1, _NODES)] * 3, indexing="ij"), axis=-1)
         table = rgb2lab(nodes).reshape(-1, 3)
-        for turn in _turns(_sample(source), _sample(reference)):
+        for turn in _turns(rgb2lab(_sample(source)), rgb2lab(_sample(reference))):
             table = _match(table, turn)
         self._table: Colours = lab2rgb(table.reshape(nodes.shape)).clip(0, 1)
 
@@ -56,11 +56,15 @@ class ColourMap:
 
 
 def match_colours(source: Colours, reference: Colours) -> tuple[Colours, Colours]:
-    """Some colours of ``source``, evenly sampled, and what the map makes of them: (N, 3) each, in [0, 1]."""
+    """Some colours of ``source``, evenly sampled, and what a map in sRGB makes of them: (N, 3) each.
+
+    The first turn is none, and matches red, green and blue, whose tones are what scanners differ in. What
+    :class:`ColourMap` makes of them in Lab is further from the truth there.
+    """
     given = matched = _sample(source)
     for turn in _turns(given, _sample(reference)):
         matched = _match(matched, turn)
-    return lab2rgb(given).clip(0, 1), lab2rgb(matched).clip(0, 1)
+    return given, matched.clip(0, 1)
 
 
 def rarity(colours: Colours, power: float) -> Colours:
@@ -92,7 +96,7 @@ class _Turn(NamedTuple):
 
 
 def _turns(colours: Colours, goal: Colours) -> Iterator[_Turn]:
-    """The steps that bring ``colours`` to ``goal``, both in Lab."""
+    """The steps that bring ``colours`` to ``goal``, (N, 3) and (M, 3) in one colour space."""
     rotations = Rotation.random(_TURNS - 1, random_state=0).as_matrix()
     for axes in (np.eye(3), *rotations):
         found, wanted = (np.quantile(side @ axes, _QUANTILES, axis=0).T for side in (colours, goal))
@@ -110,5 +114,4 @@ def _match(colours: Colours, turn: _Turn) -> Colours:
 
 def _sample(image: Colours) -> Colours:
     colours = np.reshape(image, (-1, 3))
-    lab: Colours = rgb2lab(colours[:: max(1, len(colours) // _MOST_COLOURS)])
-    return lab
+    return colours[:: max(1, len(colours) // _MOST_COLOURS)]

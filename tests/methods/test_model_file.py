@@ -19,7 +19,7 @@ from napari_stainxfer.methods import METHODS, Model, load
 
 Make = Callable[..., Model]
 Tissue = Callable[..., np.ndarray]
-KEY = "napari-stainxfer model 3"
+KEY = "napari-stainxfer model 4"
 
 
 def described(path: Path) -> dict[str, str]:
@@ -172,7 +172,7 @@ class TestWrongFile:
         save_file({"weight": torch.zeros(2)}, tmp_path / "m")
         self.refused(tmp_path / "m", "it holds nothing of ours")
         save_file({"weight": torch.zeros(2)}, tmp_path / "m", metadata={"format": "pt"})
-        self.refused(tmp_path / "m", "it holds format, not 'napari-stainxfer model 3'")
+        self.refused(tmp_path / "m", "it holds format, not 'napari-stainxfer model 4'")
 
     def test_another_version(self, saved: Path) -> None:
         tensors, card = load_file(saved), described(saved)[KEY]

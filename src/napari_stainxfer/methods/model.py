@@ -21,7 +21,7 @@ from napari_stainxfer.slides import Box
 from napari_stainxfer.slides.source import MPP_MAX, MPP_MIN
 from napari_stainxfer.weights_file import FileKind
 
-_KIND = FileKind("model", 3, "stainxfer train")
+_KIND = FileKind("model", 4, "stainxfer train")
 
 TILE_PX = 512
 """Side of the tiles in which images are computed."""

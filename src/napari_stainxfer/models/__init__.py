@@ -10,12 +10,7 @@ from napari_stainxfer.models.batch_norm import (
     restate_batch_norm,
     settle_batch_norm,
 )
-from napari_stainxfer.models.colour_cubic import (
-    CubicColourMap,
-    StartedGenerator,
-    cubic_terms,
-    optical_density,
-)
+from napari_stainxfer.models.colour_cubic import CubicColourMap, cubic_terms
 from napari_stainxfer.models.cycle import (
     CycleDiscriminator,
     CycleGenerator,
@@ -26,6 +21,8 @@ from napari_stainxfer.models.hrnet import HRNetGenerator
 from napari_stainxfer.models.johnson import JohnsonGenerator
 from napari_stainxfer.models.patchgan import PatchDiscriminator
 from napari_stainxfer.models.responsibility import ResponsibilityNetwork
+from napari_stainxfer.models.ring_filter import RingFilter, ring_kernels
+from napari_stainxfer.models.start import Start, StartedGenerator, optical_density
 
 GENERATORS: dict[str, type[HRNetGenerator] | type[JohnsonGenerator]] = {
     "hrnet": HRNetGenerator,
@@ -43,7 +40,7 @@ def make_generator(name: str, *, width: int | None = None, started: bool = False
     width
         Feature maps at full resolution.
     started
-        Whether it is to start from a map of colours, see :class:`StartedGenerator`.
+        Whether it is to start from measured colours and sharpness, see :class:`StartedGenerator`.
 
     Raises
     ------
@@ -65,6 +62,8 @@ __all__ = [
     "JohnsonGenerator",
     "PatchDiscriminator",
     "ResponsibilityNetwork",
+    "RingFilter",
+    "Start",
     "StartedGenerator",
     "batch_norms",
     "cubic_terms",
@@ -73,6 +72,7 @@ __all__ = [
     "make_generator",
     "optical_density",
     "restate_batch_norm",
+    "ring_kernels",
     "settle_batch_norm",
     "settle_instance_norm",
 ]

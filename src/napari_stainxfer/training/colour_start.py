@@ -15,8 +15,8 @@ _ANCHORS_SHARE = 0.01
 _EVENNESS = 0.3
 
 
-def measure_start(start: CubicColourMap, source: Tensor, reference: Tensor) -> None:
-    """Set ``start`` to the cubic (least squares in sRGB) through a map of all pairs' colours.
+def measure_colours(colours: CubicColourMap, source: Tensor, reference: Tensor) -> None:
+    """Set ``colours`` to the cubic (least squares in sRGB) through a map of all pairs' colours.
 
     The map between the two distributions follows every bend, the noise's and those that come from slightly
     other shares of tissue too; the cubic does not. Rare colours, red cells among them, count for more than
@@ -26,7 +26,7 @@ def measure_start(start: CubicColourMap, source: Tensor, reference: Tensor) -> N
 
     Parameters
     ----------
-    start
+    colours
         The map to set.
     source, reference
         All pairs, (N, 3, H, W) in [0, 1] on both sides.
@@ -39,7 +39,7 @@ def measure_start(start: CubicColourMap, source: Tensor, reference: Tensor) -> N
     weights = np.sqrt(np.concatenate([rarity(wanted, _EVENNESS), anchored]))[:, None]
     terms, goals = _terms(np.concatenate([given, _ANCHORS])), np.concatenate([wanted, on_line])
     cubic = np.linalg.lstsq(weights * terms, weights * goals, rcond=None)[0]
-    start.coefficients.copy_(torch.from_numpy(cubic.T))
+    colours.coefficients.copy_(torch.from_numpy(cubic.T))
 
 
 def _terms(colours: np.ndarray) -> np.ndarray:

@@ -60,9 +60,10 @@ class TrainingSettings(BaseModel):
     )
     scale: Scale = Field("relative", description="Content and style as printed, or relative to the input.")
     adversarial_form: Form = Field("non-saturating", description="Form of equations 5 and 6.")
-    start: Literal["input", "colours"] = Field(
-        "colours",
-        description="What the generator is shown and adds to: the patch, or a cubic map of its colours.",
+    start: Literal["input", "measured"] = Field(
+        "measured",
+        description="What the generator is shown and adds to: the patch, or the patch with the colours and "
+        "sharpness that were measured on all pairs.",
     )
     settle_after: float = Field(
         0.5, ge=0, le=1, description="Share of the training after which batch norm is settled and frozen."

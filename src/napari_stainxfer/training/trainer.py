@@ -22,12 +22,12 @@ from napari_stainxfer.models import (
     settle_batch_norm,
 )
 from napari_stainxfer.training.batches import Batches
-from napari_stainxfer.training.colour_start import measure_start
 from napari_stainxfer.training.devices import autocast, is_out_of_memory, resolve_device
 from napari_stainxfer.training.events import DoneEvent, EpochEvent, Event, NoticeEvent, StepEvent
 from napari_stainxfer.training.objective import Objective
 from napari_stainxfer.training.patches import TrainingPatches
 from napari_stainxfer.training.settings import TrainingSettings
+from napari_stainxfer.training.start import measure_start
 
 _DIVERGED = 1000.0
 """Times the first step's loss. Twenty pairs rarely double it, but a handful of tiny ones can pass through
@@ -70,7 +70,7 @@ class Trainer:
             self.generator = make_generator(
                 settings.recipe.generator,
                 width=settings.generator_width,
-                started=settings.start == "colours",
+                started=settings.start == "measured",
             )
             self.discriminator = PatchDiscriminator(width=settings.discriminator_width)
         for network in (self.generator, self.discriminator):
