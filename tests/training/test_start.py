@@ -84,8 +84,8 @@ class TestStart:
             measure_start(start, source, reference)
         image = tissue(2, blur_px=1) * 0.7
         assert torch.equal(starts[0](image), starts[1](image))
-        recoloured = starts[0].recolour(image)
-        assert error(starts[0](image), truth) < 0.7 * error(recoloured, truth) < 0.3 * error(image, truth)
+        blurred = starts[0].recolour(image)
+        assert error(starts[0](image), truth) < 0.7 * error(blurred, truth) < 0.3 * error(image, truth)
 
     @pytest.mark.parametrize("name", ["hrnet", "johnson"])
     def test_a_generator_is_shown_what_it_made(self, name: str) -> None:

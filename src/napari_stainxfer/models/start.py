@@ -13,14 +13,14 @@ _UNSTAINED, _STAINED = 0.08, 0.16
 
 
 class Start(nn.Module):
-    """A map of colours and then a filter; both are measured before a training, and not trained.
+    """A filter and then a map of colours; both are measured before a training, and not trained.
 
     Where they are steep they would show the noise of clear glass: the colours of pixels of a mean optical
     density below 0.08 stay as they are, and the change fades in up to 0.16. The filter reaches as far beyond.
 
     Attributes
     ----------
-    colours, sharpness
+    sharpness, colours
         The two parts, each the identity until it is measured.
     reach_px
         How far from a pixel it looks.
@@ -28,21 +28,22 @@ class Start(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.colours, self.sharpness = CubicColourMap(), RingFilter()
+        self.sharpness, self.colours = RingFilter(), CubicColourMap()
         self.reach_px = self.sharpness.reach_px
 
     def forward(self, image: Tensor) -> Tensor:
         """Map (N, 3, H, W) in [0, 1] to the same; in full precision, for colours are at stake."""
         with torch.autocast(image.device.type, enabled=False):
-            image = image.float()
-            coloured = self.recolour(image)
-            sharpened = self.sharpness(coloured).clamp(0, 1)
-            reach = self.sharpness.reach_px
-            near = F.max_pool2d(_stained(image), 2 * reach + 1, stride=1, padding=reach)
-            return torch.lerp(coloured, sharpened, near)
+            return self.recolour(self.sharpen(image.float()))
+
+    def sharpen(self, image: Tensor) -> Tensor:
+        """The first part alone, (N, 3, H, W) in [0, 1] to the same."""
+        reach = self.sharpness.reach_px
+        near = F.max_pool2d(_stained(image), 2 * reach + 1, stride=1, padding=reach)
+        return torch.lerp(image, self.sharpness(image).clamp(0, 1), near)
 
     def recolour(self, image: Tensor) -> Tensor:
-        """The first part alone, from which the second is measured."""
+        """The second part alone, (N, 3, H, W) in [0, 1] to the same."""
         return torch.lerp(image, self.colours(image), _stained(image))
 
 

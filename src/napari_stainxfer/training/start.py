@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -14,7 +16,10 @@ _AT_ONCE = 4
 
 @torch.no_grad()
 def measure_start(start: Start, source: Tensor, reference: Tensor) -> None:
-    """Set both parts of ``start``: the colours first, and then the sharpness of what they give.
+    """Set both parts of ``start``.
+
+    How sharp each side is can only be told in alike colours; and the colours are measured again once both
+    sides are alike sharp, for a sharper picture has more of the darkest and of the brightest.
 
     Parameters
     ----------
@@ -24,5 +29,9 @@ def measure_start(start: Start, source: Tensor, reference: Tensor) -> None:
         All pairs, (N, 3, H, W) in [0, 1] on both sides.
     """
     measure_colours(start.colours, source, reference)
-    coloured = torch.cat([start.recolour(some) for some in torch.split(source, _AT_ONCE)])
-    measure_sharpness(start.sharpness, coloured, reference)
+    measure_sharpness(start.sharpness, _in_parts(start.recolour, source), reference)
+    measure_colours(start.colours, _in_parts(start.sharpen, source), reference)
+
+
+def _in_parts(change: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    return torch.cat([change(some) for some in torch.split(images, _AT_ONCE)])
