@@ -11,9 +11,9 @@ from skimage.draw import disk, line
 from skimage.morphology import dilation
 from skimage.morphology import disk as disk_footprint
 
-from napari_stainxfer.patches import find_tissue, tissue_mask
+from napari_stainxfer.patches import find_tissue, slide_masks, tissue_mask
 from napari_stainxfer.phantom import phantom_slide
-from napari_stainxfer.slides import Slide, open_slide
+from napari_stainxfer.slides import Box, Slide, open_slide
 
 WHITE, GREY, PINKISH = (255, 255, 255), (226, 226, 226), (240, 232, 236)
 EOSIN, PALE, DARK, BLUE_STAIN = (205, 120, 165), (232, 200, 218), (75, 25, 85), (85, 90, 205)
@@ -139,3 +139,16 @@ def test_real_slides(name: str, low: float, high: float, real_data: Path) -> Non
     slide = open_slide(real_data / "wsi" / name)
     assert low < tissue_mask(slide).mean() < high
     assert find_tissue(slide.overview()).ink.mean() < 0.02
+
+
+def test_nuclei_of_a_small_field_are_not_ink(real_data: Path) -> None:
+    """The overview of a field shows nuclei as large as strokes; and here, a scanner's colours of them."""
+    with open_slide(real_data / "wsi" / "CMU-1-Small-Region.svs") as slide:
+        light = (slide.read_region(Box(1500, 700, 1300, 650)) / 255.0) ** 2.2
+    mixed = light @ np.array([[1.07, -0.04, -0.03], [-0.2, 1.1, 0.09], [-0.03, 0.06, 0.96]]).T
+    seen = (255 * mixed.clip(0, 1) ** (np.array([0.9, 1.0, 0.9]) / 2.2)).astype(np.uint8)
+    small = Slide.from_array(seen, mpp=0.5)
+    masks = slide_masks(small)
+    assert masks.ink.mean() < 0.1 * find_tissue(small.overview()).ink.mean()
+    assert masks.tissue.shape == masks.ink.shape == small.overview().shape[:2]
+    assert masks.tissue.mean() > 0.85

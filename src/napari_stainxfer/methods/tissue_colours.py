@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_stainxfer.methods.background import STAINED, Glass, slide_glass, stained
-from napari_stainxfer.patches import Patch, PatchSettings, find_tissue, patch_grid, read_patch
+from napari_stainxfer.patches import Patch, PatchSettings, patch_grid, read_patch, slide_masks
 from napari_stainxfer.slides import RGB, Slide
 from napari_stainxfer.training import MeasureEvent
 
@@ -97,7 +97,7 @@ def measure_tissue(
 
 def _patches(slide: Slide, mpp: float) -> list[Patch]:
     """The largest patches of which there are a few; else the smallest, which leave the least tissue out."""
-    masks = find_tissue(slide.overview())
+    masks = slide_masks(slide)
     found: list[Patch] = []
     for side in _SIDES_PX:
         settings = PatchSettings(patch_px=side, mpp=mpp, min_tissue=_MIN_TISSUE)

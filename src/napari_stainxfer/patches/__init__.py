@@ -3,7 +3,13 @@
 from napari_stainxfer.patches.grid import Patch, patch_grid, read_patch
 from napari_stainxfer.patches.plan import PatchPlan, plan_patches
 from napari_stainxfer.patches.settings import PatchSettings
-from napari_stainxfer.patches.tissue import SlideMasks, find_tissue, glass_colour, tissue_mask
+from napari_stainxfer.patches.tissue import (
+    SlideMasks,
+    find_tissue,
+    glass_colour,
+    slide_masks,
+    tissue_mask,
+)
 
 __all__ = [
     "Patch",
@@ -15,5 +21,6 @@ __all__ = [
     "patch_grid",
     "plan_patches",
     "read_patch",
+    "slide_masks",
     "tissue_mask",
 ]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_stainxfer.patches.settings import PatchSettings
-from napari_stainxfer.patches.tissue import Mask, SlideMasks, find_tissue
+from napari_stainxfer.patches.tissue import Mask, SlideMasks, slide_masks
 from napari_stainxfer.slides import RGB, Box, Slide
 
 _SHIFTS = 4
@@ -78,7 +78,7 @@ def patch_grid(
         If the slide has no um/px.
     """
     settings = settings or PatchSettings()
-    masks = masks or find_tissue(slide.overview())
+    masks = masks or slide_masks(slide)
     side = round(settings.patch_px * settings.mpp / slide.require_mpp())
     tissue, ink = _Shares(masks.tissue, slide.shape), _Shares(masks.ink, slide.shape)
     best: list[Patch] = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from napari_stainxfer.errors import NoTissueError
 from napari_stainxfer.patches.grid import Patch, patch_grid
 from napari_stainxfer.patches.settings import PatchSettings
-from napari_stainxfer.patches.tissue import SlideMasks, find_tissue
+from napari_stainxfer.patches.tissue import SlideMasks, slide_masks
 from napari_stainxfer.slides import Slide
 
 _COMFORTABLE_PX = 256
@@ -60,7 +60,7 @@ def plan_patches(
         max(slide.require_mpp("--reference-mpp") for slide in references),
         max(slide.require_mpp("--source-mpp") for slide in sources),
     )
-    masks = [[find_tissue(slide.overview()) for slide in side] for side in (references, sources)]
+    masks = [[slide_masks(slide) for slide in side] for side in (references, sources)]
     plan: PatchPlan | None = None
     for patch_px, mpp in _scales(settings, coarsest):
         tried = settings.model_copy(update={"patch_px": patch_px, "mpp": mpp})

@@ -8,6 +8,7 @@ pen's blue.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from scipy import ndimage
 from skimage.morphology import disk
 
 from napari_stainxfer.slides import RGB, Slide
+from napari_stainxfer.slides.resample import resample
 
 Mask = NDArray[np.bool_]
 
@@ -26,6 +28,8 @@ _INK_OD = 0.25
 # (max - min) / max of the three densities: dust, shadows and the coverslip's fringe are grey.
 _GREY = 0.15
 _SMALLEST_PX = 48
+_FINEST_MPP = 2.0
+_LEAST_PX = 96
 
 
 class SlideMasks(NamedTuple):
@@ -35,6 +39,24 @@ class SlideMasks(NamedTuple):
     ink: Mask
 
 
+def slide_masks(slide: Slide) -> SlideMasks:
+    """Tissue and ink of a slide, of the size of ``slide.overview()``.
+
+    They are looked for at 2 um/px or coarser, where the um/px is known: ink is told by its hue and by being
+    solid, and on the overview of a small field every dark nucleus is.
+    """
+    overview = slide.overview()
+    height, width = overview.shape[:2]
+    most_px = max(slide.shape) * (slide.mpp or math.inf) / _FINEST_MPP
+    scale = max(height, width) / max(most_px, _LEAST_PX)
+    if scale <= 1:
+        return find_tissue(overview)
+    size = round(height / scale), round(width / scale)
+    small = find_tissue(resample(overview, (0.0, 0.0, float(height), float(width)), size))
+    rows, columns = (np.arange(side) * few // side for side, few in zip((height, width), size, strict=True))
+    return SlideMasks(*(mask[rows[:, None], columns] for mask in small))
+
+
 def tissue_mask(slide: Slide) -> Mask:
     """Tissue on the overview of a slide, without glass, ink, dust and unscanned areas.
 
@@ -42,7 +64,7 @@ def tissue_mask(slide: Slide) -> Mask:
     -------
     bool (h, w), of the size of ``slide.overview()``.
     """
-    return find_tissue(slide.overview()).tissue
+    return slide_masks(slide).tissue
 
 
 def find_tissue(overview: RGB) -> SlideMasks:
