@@ -42,11 +42,11 @@ see; settings were chosen on other tissue. Mean and standard deviation over fiel
 Mpx/s with one thread, on a machine that had other work on its other core. The first method in the list
 pays for drawing the slides.
 
-`nst-ad-hrnet` is nearest to the truth by every measure that compares with it. Where it loses: every
-classical method is fitted in seconds and applied faster, and keeps the source's densities closer, for it
-sharpens as lab 1's scanner does. StainGAN was given the seconds of `nst-ad-hrnet` and is far from done in
-them; its papers give it hours. Johnson's network (`nst`, `nst-ad`) has no skip from its input and needs
-longer, too.
+`nst-hrnet` and `nst-ad-hrnet` are nearest to the truth by every measure that compares with it, and as near as
+each other. Where they lose: every classical method is fitted in seconds and applied faster, and keeps the
+source's densities closer, for these sharpen as lab 1's scanner does. StainGAN was given the seconds of
+`nst-ad-hrnet` and is far from done in them; its papers give it hours. Johnson's network (`nst`, `nst-ad`) has
+no skip from its input and needs longer, too.
 """
 ABLATION = """## The paper's four settings
 
