@@ -52,6 +52,8 @@ def find_associated(tiff: tifffile.TiffFile, levels: list[tifffile.TiffPage]) ->
         if page is None or page.offset in taken or _fault(series):
             continue
         name = (series.name or f"image {number}").lower()
+        if series.kind == "bif" and page.description.startswith("Label"):
+            name = "label"  # as the file has it; which name tifffile gives it depends on its release
         found[name if name not in found else f"{name} {number}"] = page
     return found
 
