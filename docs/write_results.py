@@ -44,7 +44,8 @@ pays for drawing the slides.
 
 `nst-hrnet` and `nst-ad-hrnet` are nearest to the truth by every measure that compares with it, and as near as
 each other. Where they lose: every classical method is fitted in seconds and applied faster, and keeps the
-source's densities closer, for these sharpen as lab 1's scanner does. StainGAN was given the seconds of
+source's densities closer, for these sharpen as lab 1's scanner does; and clear places change about as much
+as with macenko. StainGAN was given the seconds of
 `nst-ad-hrnet` and is far from done in them; its papers give it hours. Johnson's network (`nst`, `nst-ad`) has
 no skip from its input and needs longer, too.
 """

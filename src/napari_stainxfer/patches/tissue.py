@@ -28,7 +28,9 @@ _INK_OD = 0.25
 # (max - min) / max of the three densities: dust, shadows and the coverslip's fringe are grey.
 _GREY = 0.15
 _SMALLEST_PX = 48
+# At this um/px a nucleus is smaller than the openings and closings below, and a stroke of a pen is not.
 _FINEST_MPP = 2.0
+# The longer side of a tiny picture is not made smaller than this.
 _LEAST_PX = 96
 
 
