@@ -118,7 +118,11 @@ def transferred(source: RGB, reference: RGB, image: RGB) -> Iterator[tuple[str, 
     yield PIXELWISE, pixelwise(source, reference, image)
 
 
-@pytest.mark.parametrize("scanners", [(6, 7), (8, 9)])
+CHOSEN_ON, FRESH = [(6, 7), (8, 9)], [(12, 13), (14, 15)]
+"""Scanners on which the start of training was chosen too, and ones that nothing was chosen on."""
+
+
+@pytest.mark.parametrize("scanners", CHOSEN_ON + FRESH)
 def test_against_histogram_matching_and_a_map_of_the_true_pixels(
     real_data: Path, scanners: tuple[int, int]
 ) -> None:

@@ -59,7 +59,7 @@ def describe(
         mine = [index for index, patch in enumerate(patches) if patch.slide == number]
         if not mine:
             continue
-        pixels = [read_patch(slide, _as_described(slide, patches[index])) for index in mine]
+        pixels = [read_patch(slide, as_described(slide, patches[index])) for index in mine]
         densities = stain_density(pixels, glass_colour(slide.overview()))
         for first in range(0, len(mine), _BATCH):
             features = _pooled(extractor, torch.from_numpy(densities[first : first + _BATCH]))
@@ -87,7 +87,8 @@ def standardise(*sides: FloatArray) -> tuple[FloatArray, ...]:
     return tuple(results)
 
 
-def _as_described(slide: Slide, patch: Patch) -> Patch:
+def as_described(slide: Slide, patch: Patch) -> Patch:
+    """The patch with the number of pixels in which it is described: 2 um/px, 128 to 256 px."""
     side_um = min(patch.box.height, patch.box.width) * slide.require_mpp()
     # Whole multiples of 8 keep two slides of slightly different um/px at the same size.
     px = 8 * round(side_um / _MPP / 8)

@@ -11,6 +11,7 @@ from scipy.cluster.vq import ClusterError, kmeans2
 from scipy.optimize import linear_sum_assignment
 
 from napari_stainxfer.features import make_extractor
+from napari_stainxfer.pairing.aligning import SameTissue
 from napari_stainxfer.pairing.descriptors import describe, standardise
 from napari_stainxfer.pairing.pairs import Pair, PairedSlide, Pairs
 from napari_stainxfer.patches import Patch, PatchSettings, plan_patches
@@ -44,7 +45,8 @@ def suggest_pairs(
     """Pair source patches with the reference patches that show the most alike tissue.
 
     The source patches are diverse, one of each of `settings.count` clusters, and assigned one to one;
-    see `match_diverse`. The same slides give the same pairs.
+    see `match_diverse`. Where the very same tissue lies in or beside a partner, as on two scans of one
+    section, the partner is moved onto it; see `SameTissue`. The same slides give the same pairs.
 
     Parameters
     ----------
@@ -95,10 +97,11 @@ def suggest_pairs(
         ),
     )
     similarity = source_like @ reference_like.T
-    pairs = [
-        Pair(kept_sources[row], kept_references[column], float(similarity[row, column].clip(0, 1)))
-        for row, column in match_diverse(source_like, similarity, settings.count)
-    ]
+    pairs, same_tissue = [], SameTissue(references, sources)
+    for row, column in match_diverse(source_like, similarity, settings.count):
+        source, near = kept_sources[row], kept_references[column]
+        partner, score = same_tissue.find(source, near) or (near, float(similarity[row, column].clip(0, 1)))
+        pairs.append(Pair(source, partner, score))
     pairs.sort(key=lambda pair: -pair.score)
     return Pairs(
         tuple(pairs),

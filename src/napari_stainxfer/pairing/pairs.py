@@ -17,7 +17,8 @@ class Pair(NamedTuple):
     source, reference
         The patches; `Patch.slide` counts the slides of that side.
     score
-        How alike they are, from 0 to 1 (identical).
+        How alike they are, from 0 (no more than any two) to 1 (identical): the cosine of their descriptors,
+        or the correlation of their densities where they show the very same tissue.
     """
 
     source: Patch

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_stainxfer.errors import NoTissueError
 from napari_stainxfer.features import make_extractor
+from napari_stainxfer.pairing.aligning import SameTissue
 from napari_stainxfer.pairing.descriptors import FloatArray, describe, standardise
 from napari_stainxfer.pairing.matching import nearest
 from napari_stainxfer.patches import Patch, PatchSettings, patch_grid, plan_patches
@@ -64,6 +65,7 @@ class PartnerRanking:
             patches = [_grid(side, settings) for side in (references, sources)]
             self.patch_px, self.mpp, self.notice = patch_px, mpp, None
         self._extractor = make_extractor()
+        self._same_tissue = SameTissue(references, sources)
         self._slides = {"reference": list(references), "source": list(sources)}
         self._patches = dict(zip(("reference", "source"), map(_spread, patches), strict=True))
         total, done = sum(map(len, self._patches.values())), 0
@@ -81,17 +83,29 @@ class PartnerRanking:
             done += len(kept)
 
     def best(self, source: Patch, k: int = 5) -> list[tuple[Patch, float]]:
-        """The reference patches most alike to a source patch, with their scores, best first."""
+        """The reference patches most alike to a source patch, with their scores, best first.
+
+        If the very same tissue lies in or beside one of them (see `SameTissue`), that one is moved onto it
+        and comes first.
+        """
         new = self._describe("source", source)
         references, _, (new,) = self._standardised(new)
         order, scores = nearest(new, references, k)
-        return [
+        found = [
             (self._patches["reference"][index], float(score))
             for index, score in zip(order, scores, strict=True)
         ]
+        for place, (near, _) in enumerate(found):
+            same = self._same_tissue.find(source, near)
+            if same is not None:
+                return [same, *found[:place], *found[place + 1 :]]
+        return found
 
     def score(self, source: Patch, reference: Patch) -> float:
         """How alike two patches are, 0 to 1, on the scale of `Pair.score`."""
+        same = self._same_tissue.find(source, reference, reach=0)
+        if same is not None:
+            return same[1]
         both = np.stack([self._describe("source", source), self._describe("reference", reference)])
         *_, (one, other) = self._standardised(both)
         return float((one @ other).clip(0, 1))
