@@ -37,8 +37,6 @@ def test_two_slides_dropped_on_the_canvas_lie_side_by_side(
     viewer: Any, person: Any, slides: Any, qtbot: Any, aperio: Path, tcga: Path, shots: Path
 ) -> None:
     notification_manager.records.clear()
-    drop_both(person, slides, qtbot, [tcga, aperio])
-    viewer.layers.clear()
     drop_both(person, slides, qtbot, [aperio, tcga])
     assert [record.message for record in notification_manager.records] == [], "napari has nothing to warn of"
     session = Session.of(viewer)
@@ -58,6 +56,15 @@ def test_two_slides_dropped_on_the_canvas_lie_side_by_side(
     qtbot.wait(200)
     person.shoot(shots / "slides_light.png")
     assert np.isfinite(picture).all()
+
+
+def test_a_slide_without_um_per_px_may_come_first(
+    viewer: Any, person: Any, slides: Any, qtbot: Any, aperio: Path, tcga: Path
+) -> None:
+    notification_manager.records.clear()
+    drop_both(person, slides, qtbot, [tcga, aperio])
+    assert [record.message for record in notification_manager.records] == [], "napari has nothing to warn of"
+    assert [entry.name for entry in Session.of(viewer).references] == [tcga.name]
 
 
 def test_slides_dropped_on_the_dock_open_too(
