@@ -46,6 +46,11 @@ def tissue_colour(slide: Slide) -> Colour | None:
     return mean_colour(overview, mask) if mask.any() else None
 
 
+def colour_mpp(slide: Slide) -> float | None:
+    """Um/px at which `tissue_colour` looks at a slide, or None where its own is unknown."""
+    return None if slide.mpp is None else slide.mpp * max(1.0, max(slide.shape) / _OVERVIEW_PX)
+
+
 def colour_distance(one: Colour, other: Colour) -> float:
     """CIE delta E 2000 of two sRGB colours."""
     lab = rgb2lab(np.array([[one, other]]) / 255)[0]

@@ -9,11 +9,12 @@ import numpy as np
 from napari_stainxfer.applying import Preview
 from napari_stainxfer.applying.region_numbers import RegionNumbers, measure_region
 from napari_stainxfer.methods import slide_glass
-from napari_stainxfer.methods.familiarity import Colour, tissue_colour
+from napari_stainxfer.methods.familiarity import Colour, colour_mpp, tissue_colour
 from napari_stainxfer.slides import Box, Slide
+from napari_stainxfer.slides.resample import resample
 
-_MAX_PX = 512
-"""Of the side of a view that is measured pixel by pixel; of larger ones, every second or third pixel."""
+_PX = (16, 512)
+"""Shortest and longest side of the picture of a view that is measured."""
 
 Goals = dict[str, Colour | None]
 """Tissue colours of references by fingerprint, so that each is measured once."""
@@ -32,6 +33,9 @@ def numbers_of_view(
         Slides whose mean tissue colour is the goal.
     goals
         What was found out before; added to.
+
+    The view is measured at the um/px at which the references were: seen closer, the gaps between cells
+    are no tissue any more, and what is left is darker in any stain.
     """
     slide = preview.slide
     height, width = slide.levels[level].shape
@@ -39,9 +43,6 @@ def numbers_of_view(
     inside = Box(y, x, min(box.height, height - y), min(box.width, width - x))
     if inside.height <= 0 or inside.width <= 0:
         return None
-    step = max(1, max(inside.height, inside.width) // _MAX_PX)
-    before = slide.read_level(inside, level)[::step, ::step]
-    after = preview.levels[level][y : y + inside.height : step, x : x + inside.width : step]
     for reference in references:
         if reference.fingerprint() not in goals:
             goals[reference.fingerprint()] = tissue_colour(reference)
@@ -50,4 +51,22 @@ def numbers_of_view(
     if known:
         red, green, blue = np.mean(known, axis=0)
         goal = (float(red), float(green), float(blue))
+    seen = slide.read_level(inside, level), preview.levels[level][_slices(inside)]
+    size = _measured_px(inside, slide, level, references)
+    whole = (0.0, 0.0, float(inside.height), float(inside.width))
+    before, after = (resample(pixels, whole, size) for pixels in seen)
     return measure_region(before, after, slide_glass(slide), goal)
+
+
+def _slices(box: Box) -> tuple[slice, slice]:
+    return slice(box.y, box.y + box.height), slice(box.x, box.x + box.width)
+
+
+def _measured_px(box: Box, slide: Slide, level: int, references: Sequence[Slide]) -> tuple[int, int]:
+    """Height and width of the picture that is measured: as coarse as the references were seen."""
+    known = [mpp for one in references if (mpp := colour_mpp(one)) is not None]
+    finest = (slide.mpp or np.inf) * slide.levels[level].downsample
+    coarser = max(1.0, float(np.mean(known)) / finest) if known else 1.0
+    least, most = _PX
+    coarser = max(min(coarser, min(box.height, box.width) / least), max(box.height, box.width) / most, 1.0)
+    return max(1, round(box.height / coarser)), max(1, round(box.width / coarser))
