@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,10 @@ class Person:
             action = next(one for one in bar.actions() if one.text().replace("&", "") == title)
             self._click_at(bar, bar.actionGeometry(action).center())
             bar = action.menu()
-            QApplication.processEvents()
+            QTest.qWait(10)
+            started = time.monotonic()
+            while bar is not None and not bar.isVisible() and time.monotonic() - started < 5:
+                QTest.qWait(10)
 
     def drag_canvas(self, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Drag on the canvas from one world point to another."""
@@ -110,7 +114,13 @@ class Person:
 
     def dock(self, name: str) -> Any:
         """Open one of the plugin's docks and return its widget."""
-        return self.viewer.window.add_plugin_dock_widget("napari-stainxfer", name)[1]
+        window, entry = self.viewer.window, f"{name} (napari-stainxfer)"
+        window.add_plugin_dock_widget("napari-stainxfer", name)
+        started = time.monotonic()
+        while entry in window.dock_widgets:  # it loads, and makes way
+            assert time.monotonic() - started < 60, f"{name} does not open"
+            QTest.qWait(10)
+        return window.dock_widgets[f"{name} (Stain Transfer)"]
 
     def shoot(self, path: Path) -> Any:
         """A picture of the whole window."""

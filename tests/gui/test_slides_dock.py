@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -187,13 +189,43 @@ def test_the_entry_opens_the_docks_and_goes(viewer: Any, person: Any, qtbot: Any
     assert sorted(_titles(viewer)) == sorted(DOCKS)
 
 
-def _titles(viewer: Any) -> list[str]:
+def test_entries_of_the_menu_open_one_dock_each_tick_it_and_never_open_it_twice(
+    viewer: Any, person: Any, qtbot: Any
+) -> None:
+    menu = ["Plugins", "Stain Transfer"]
+    for name in ("Train", "Pairs"):
+        person.click_menu(*menu, name)
+        qtbot.waitUntil(lambda name=name: name in _titles(viewer), timeout=30_000)
+    assert _titles(viewer) == ["Train", "Pairs"]
+    train = next(one for one in _docks(viewer) if one.windowTitle() == "Train")
+    window = viewer.window._qt_window
+    assert [one.windowTitle() for one in window.tabifiedDockWidgets(train)] == ["Pairs"]
+    person.click_menu(*menu, "Stain Transfer")
+    qtbot.waitUntil(lambda: len(_titles(viewer)) == 5, timeout=30_000)
+    assert sorted(_titles(viewer)) == ["Export", "Pairs", "Preview", "Slides", "Train"]
+    person.click_menu(*menu, "Train")
+    qtbot.wait(50)
+    assert train.isHidden(), "the entry of an open dock hides it, as napari's own do"
+    assert len(_titles(viewer)) == 5
+
+
+def test_the_entries_import_no_torch_themselves() -> None:
+    statement = "import sys, napari_stainxfer.plugin.docks; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", statement], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False"]
+
+
+def _docks(viewer: Any) -> list[Any]:
     from qtpy.QtWidgets import QDockWidget
 
     from napari_stainxfer.plugin.dock import Dock
 
     docks = viewer.window._qt_window.findChildren(QDockWidget)
-    return [one.windowTitle() for one in docks if one.findChild(Dock) is not None]
+    return [one for one in docks if one.findChild(Dock) is not None]
+
+
+def _titles(viewer: Any) -> list[str]:
+    return [one.windowTitle() for one in _docks(viewer)]
 
 
 def test_closing_the_window_closes_the_session(

@@ -24,4 +24,4 @@ def test_slides_have_their_roles_and_every_dock_is_open(opened: Any) -> None:
     session = Session.of(opened)
     assert [entry.name for entry in session.references] == ["CMU-1-Small-Region.svs"]
     assert [(entry.name, entry.mpp) for entry in session.sources] == [("TCGA-CR-7395-01A-01-TS1.svs", 0.5)]
-    assert {f"{name} (napari-stainxfer)" for name in DOCKS} <= set(opened.window.dock_widgets)
+    assert {f"{name} (Stain Transfer)" for name in DOCKS} <= set(opened.window.dock_widgets)

@@ -1,34 +1,51 @@
-"""The docks of the plugin, in their order, and the entry that opens them all."""
+"""The docks of the plugin, in their order, and the entries of the menu that open one or all of them."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, ClassVar
 
-from qtpy.QtWidgets import QLabel
+from qtpy.QtWidgets import QDockWidget, QLabel
 
 from napari_stainxfer.plugin.session import Session
 from napari_stainxfer.plugin.warming import warm_up
 from napari_stainxfer.plugin.workers import run_function
 
-PLUGIN = "napari-stainxfer"
+MENU = "Stain Transfer"
+"""The plugin's name in the menu. napari ticks an entry whose dock is called "entry (plugin)"."""
 
-DOCKS = ["Slides", "Pairs", "Train", "Preview", "Export"]
-"""Display names in the manifest, in the order of the tabs."""
+DOCKS = {
+    "Slides": "slides_dock:SlidesDock",
+    "Pairs": "pairs_dock:PairsDock",
+    "Train": "train_dock:TrainDock",
+    "Preview": "preview_dock:PreviewDock",
+    "Export": "export_dock:ExportDock",
+}
+"""Display names in the manifest, in the order of the tabs, and where each one's class is."""
 
 
-def open_docks(viewer: Any) -> None:
-    """Open every dock, tabbed into one place on the right, the first one in front.
+def open_docks(viewer: Any, names: Sequence[str] = tuple(DOCKS)) -> None:
+    """Open docks, tabbed into one place on the right, the first of them in front.
 
-    A dock that is open already stays as it is.
+    A dock that is open already stays where it is.
     """
-    window = getattr(viewer, "__wrapped__", viewer).window
-    docks: list[Any] = []
-    for name in DOCKS:
-        dock, _ = window.add_plugin_dock_widget(PLUGIN, name, tabify=bool(docks))
-        dock.setWindowTitle(name)  # the plugin's name after it would fill the tabs
-        docks.append(dock)
+    docks = [_open(_unwrapped(viewer).window, viewer, name) for name in names]
     docks[0].show()
     docks[0].raise_()
+
+
+def _open(window: Any, viewer: Any, name: str) -> Any:
+    titles = {one: f"{one} ({MENU})" for one in DOCKS}
+    if titles[name] in window.dock_widgets:
+        dock = window.dock_widgets[titles[name]]
+        while not isinstance(dock, QDockWidget):
+            dock = dock.parentWidget()
+        return dock
+    others = not window.dock_widgets.keys().isdisjoint(titles.values())
+    dock = window.add_dock_widget(_dock_class(name)(viewer), name=titles[name], tabify=others)
+    dock.setWindowTitle(name)  # the plugin's name after it would fill the tabs
+    return dock
 
 
 class OpenAllDocks(QLabel):
@@ -37,13 +54,61 @@ class OpenAllDocks(QLabel):
     What the docks import comes first, in a thread: it takes seconds.
     """
 
+    names: ClassVar[Sequence[str]] = tuple(DOCKS)
+
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__("Loading…")
-        self._viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        loading = run_function(Session.of(self._viewer), lambda _: warm_up())
-        loading.ended.connect(self._open)
+        self._viewer = _unwrapped(napari_viewer)
+        loading = run_function(Session.of(self._viewer), lambda _: _import_docks())
+        loading.ended.connect(self._make_way)
 
-    def _open(self) -> None:
+    def _make_way(self) -> None:
         viewer = self._viewer
         viewer.window.remove_dock_widget(self)
-        open_docks(viewer)
+        open_docks(viewer, self.names)
+
+
+class OpenSlides(OpenAllDocks):
+    """The entry of one dock."""
+
+    names = ("Slides",)
+
+
+class OpenPairs(OpenAllDocks):
+    """The entry of one dock."""
+
+    names = ("Pairs",)
+
+
+class OpenTrain(OpenAllDocks):
+    """The entry of one dock."""
+
+    names = ("Train",)
+
+
+class OpenPreview(OpenAllDocks):
+    """The entry of one dock."""
+
+    names = ("Preview",)
+
+
+class OpenExport(OpenAllDocks):
+    """The entry of one dock."""
+
+    names = ("Export",)
+
+
+def _unwrapped(viewer: Any) -> Any:
+    """The viewer itself: napari hands plugins a proxy of it."""
+    return getattr(viewer, "__wrapped__", viewer)
+
+
+def _dock_class(name: str) -> Any:
+    module, _, kind = DOCKS[name].partition(":")
+    return getattr(import_module(f"napari_stainxfer.plugin.{module}"), kind)
+
+
+def _import_docks() -> None:
+    warm_up()
+    for name in DOCKS:
+        _dock_class(name)
