@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from qtpy.QtWidgets import QDockWidget, QLabel
 
 from napari_stainxfer.plugin.session import Session
-from napari_stainxfer.plugin.warming import warm_up
+from napari_stainxfer.plugin.warming import keep_triton_out, warm_up
 from napari_stainxfer.plugin.workers import run_function
 
 MENU = "Stain Transfer"
@@ -104,6 +104,7 @@ def _unwrapped(viewer: Any) -> Any:
 
 
 def _dock_class(name: str) -> Any:
+    keep_triton_out()
     module, _, kind = DOCKS[name].partition(":")
     return getattr(import_module(f"napari_stainxfer.plugin.{module}"), kind)
 

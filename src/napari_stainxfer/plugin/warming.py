@@ -8,7 +8,9 @@ interpreter locked for a third of a second meanwhile, whichever thread made it g
 from __future__ import annotations
 
 import gc
+import sys
 from functools import cache
+from pathlib import Path
 
 
 @cache
@@ -24,7 +26,22 @@ def warm_up() -> None:
             gc.enable()
 
 
+def keep_triton_out(maps: Path = Path("/proc/self/maps")) -> None:
+    """Make Triton look absent where Mesa has drawn: call it before torch is imported.
+
+    Torch for CUDA brings Triton, and the first optimiser imports it. Triton has an LLVM of its own, and
+    beside the one that Mesa's drivers have loaded by then the whole process dies. Nothing here needs Triton.
+    """
+    try:
+        loaded = "libLLVM" in maps.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not Linux, where Triton does not come with torch
+        return
+    if loaded:
+        sys.modules.setdefault("triton", None)  # type: ignore[arg-type]
+
+
 def _import() -> None:
+    keep_triton_out()
     import torch
 
     import napari_stainxfer.applying
