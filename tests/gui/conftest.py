@@ -72,7 +72,8 @@ class Person:
             bar = action.menu()
             QTest.qWait(10)
             started = time.monotonic()
-            while bar is not None and not bar.isVisible() and time.monotonic() - started < 5:
+            while bar is not None and not bar.isVisible():
+                assert time.monotonic() - started < 5, f"the menu {title} does not open"
                 QTest.qWait(10)
 
     def drag_canvas(self, start: tuple[float, float], end: tuple[float, float]) -> None:

@@ -206,6 +206,8 @@ def test_entries_of_the_menu_open_one_dock_each_tick_it_and_never_open_it_twice(
     person.click_menu(*menu, "Train")
     qtbot.wait(50)
     assert train.isHidden(), "the entry of an open dock hides it, as napari's own do"
+    person.click_menu(*menu, "Stain Transfer")
+    qtbot.waitUntil(lambda: not train.isHidden(), timeout=30_000)
     assert len(_titles(viewer)) == 5
 
 

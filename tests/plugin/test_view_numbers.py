@@ -56,4 +56,5 @@ def test_beside_the_slide_there_is_nothing(reference: Slide, preview: Preview) -
 
 def test_a_sliver_and_no_reference(preview: Preview) -> None:
     found = numbers_of_view(preview, 0, Box(2000, 1000, 5, 2000), [], {})
-    assert found is None or found.distance_after is None
+    assert 0 < found.tissue <= 1
+    assert found.distance_before is found.distance_after is None

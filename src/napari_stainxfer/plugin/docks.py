@@ -28,15 +28,16 @@ DOCKS = {
 def open_docks(viewer: Any, names: Sequence[str] = tuple(DOCKS)) -> None:
     """Open docks, tabbed into one place on the right, the first of them in front.
 
-    A dock that is open already stays where it is.
+    One that is open already stays where it is, and is shown if it was hidden.
     """
-    docks = [_open(_unwrapped(viewer).window, viewer, name) for name in names]
-    docks[0].show()
+    docks = [_open_or_find(_unwrapped(viewer), name) for name in names]
+    for dock in docks:
+        dock.show()
     docks[0].raise_()
 
 
-def _open(window: Any, viewer: Any, name: str) -> Any:
-    titles = {one: f"{one} ({MENU})" for one in DOCKS}
+def _open_or_find(viewer: Any, name: str) -> Any:
+    window, titles = viewer.window, {one: f"{one} ({MENU})" for one in DOCKS}
     if titles[name] in window.dock_widgets:
         dock = window.dock_widgets[titles[name]]
         while not isinstance(dock, QDockWidget):
@@ -48,13 +49,13 @@ def _open(window: Any, viewer: Any, name: str) -> Any:
     return dock
 
 
-class OpenAllDocks(QLabel):
-    """The "Stain Transfer" entry of the menu, which can only hold widgets: opens the docks, and goes.
+class _Entry(QLabel):
+    """An entry of the menu, which can only hold widgets: opens its docks, and goes.
 
     What the docks import comes first, in a thread: it takes seconds.
     """
 
-    names: ClassVar[Sequence[str]] = tuple(DOCKS)
+    names: ClassVar[Sequence[str]]
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__("Loading…")
@@ -68,31 +69,37 @@ class OpenAllDocks(QLabel):
         open_docks(viewer, self.names)
 
 
-class OpenSlides(OpenAllDocks):
+class OpenAllDocks(_Entry):
+    """The "Stain Transfer" entry."""
+
+    names = tuple(DOCKS)
+
+
+class OpenSlides(_Entry):
     """The entry of one dock."""
 
     names = ("Slides",)
 
 
-class OpenPairs(OpenAllDocks):
+class OpenPairs(_Entry):
     """The entry of one dock."""
 
     names = ("Pairs",)
 
 
-class OpenTrain(OpenAllDocks):
+class OpenTrain(_Entry):
     """The entry of one dock."""
 
     names = ("Train",)
 
 
-class OpenPreview(OpenAllDocks):
+class OpenPreview(_Entry):
     """The entry of one dock."""
 
     names = ("Preview",)
 
 
-class OpenExport(OpenAllDocks):
+class OpenExport(_Entry):
     """The entry of one dock."""
 
     names = ("Export",)

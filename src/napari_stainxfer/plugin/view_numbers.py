@@ -13,8 +13,8 @@ from napari_stainxfer.methods.familiarity import Colour, colour_mpp, tissue_colo
 from napari_stainxfer.slides import Box, Slide
 from napari_stainxfer.slides.resample import resample
 
-_PX = (16, 512)
-"""Shortest and longest side of the picture of a view that is measured."""
+_LEAST_PX, _MOST_PX = 16, 512
+"""Bounds of the shorter and the longer side of the picture of a view that is measured."""
 
 Goals = dict[str, Colour | None]
 """Tissue colours of references by fingerprint, so that each is measured once."""
@@ -25,6 +25,9 @@ def numbers_of_view(
 ) -> RegionNumbers | None:
     """Measure a box of a level of a preview, as far as it is computed; slow, for a thread.
 
+    The view is measured at the um/px at which the references were: seen closer, the gaps between cells
+    are no tissue any more, and what is left is darker in any stain.
+
     Parameters
     ----------
     preview, level, box
@@ -33,9 +36,6 @@ def numbers_of_view(
         Slides whose mean tissue colour is the goal.
     goals
         What was found out before; added to.
-
-    The view is measured at the um/px at which the references were: seen closer, the gaps between cells
-    are no tissue any more, and what is left is darker in any stain.
     """
     slide = preview.slide
     height, width = slide.levels[level].shape
@@ -64,9 +64,10 @@ def _slices(box: Box) -> tuple[slice, slice]:
 
 def _measured_px(box: Box, slide: Slide, level: int, references: Sequence[Slide]) -> tuple[int, int]:
     """Height and width of the picture that is measured: as coarse as the references were seen."""
+    longer, shorter = max(box.height, box.width), min(box.height, box.width)
     known = [mpp for one in references if (mpp := colour_mpp(one)) is not None]
-    finest = (slide.mpp or np.inf) * slide.levels[level].downsample
-    coarser = max(1.0, float(np.mean(known)) / finest) if known else 1.0
-    least, most = _PX
-    coarser = max(min(coarser, min(box.height, box.width) / least), max(box.height, box.width) / most, 1.0)
+    coarser = 1.0
+    if known and slide.mpp is not None:
+        coarser = float(np.mean(known)) / (slide.mpp * slide.levels[level].downsample)
+    coarser = max(1.0, longer / _MOST_PX, min(coarser, shorter / _LEAST_PX))
     return max(1, round(box.height / coarser)), max(1, round(box.width / coarser))
