@@ -20,9 +20,8 @@ Measure = Callable[..., dict[str, dict[str, float]]]
 
 TUNED_ON, FRESH = 11, 12
 """Seeds of tissue: the settings were chosen on the first, nothing on the second."""
-
-
 SEEDS = (0, 1, 2)
+"""Of trainings whose spread is told."""
 
 
 @pytest.fixture(autouse=True)

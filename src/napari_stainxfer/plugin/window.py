@@ -8,6 +8,7 @@ from typing import Any
 from napari_stainxfer.plugin.docks import open_docks
 from napari_stainxfer.plugin.session import Session
 from napari_stainxfer.plugin.slide_layers import layer_data
+from napari_stainxfer.plugin.warming import warm_up
 from napari_stainxfer.slides import Slide
 
 
@@ -33,5 +34,6 @@ def show(slides: Sequence[Slide]) -> None:
     """Open the window and return when the user closes it."""
     import napari
 
+    warm_up()  # all at once, while there is no canvas yet: see `keep_triton_out` for what comes after one
     open_window(slides)
     napari.run()
