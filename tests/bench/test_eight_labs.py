@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from napari_stainxfer.benchmarks.lab_images import phantom_labs
+from napari_stainxfer.benchmarks.lab_scores import Failure
 from napari_stainxfer.benchmarks.lab_settings import Table2Run
 from napari_stainxfer.benchmarks.table2 import Part, run_table2
 from napari_stainxfer.segmentation import SegmenterEvent, SegmenterSettings, SegmenterStep
@@ -26,6 +27,9 @@ class Quiet:
     def segmenter(self, event: SegmenterEvent) -> None:
         if isinstance(event, SegmenterStep) and event.step % 50 == 0:
             print(f", loss {event.loss:.2f} with {event.seconds_left:.0f} s left", end="", flush=True)
+
+    def failed(self, failure: Failure) -> None:
+        raise AssertionError("nothing is transferred here")
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

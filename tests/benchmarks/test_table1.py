@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -73,6 +75,43 @@ class TestPairs:
         pairs = folder_pairs(tmp_path, mpp=1.0)
         assert pairs.fields[0].source.shape == pairs.fields[0].truth.shape
         assert np.abs(pairs.fields[0].truth.astype(int) - tissue("lab1", 1, 400)).mean() < 12
+
+    def test_frames_of_several_slides_are_divided_by_slide(self, mitos: Path, tmp_path: Path) -> None:
+        for slide in ("03", "04", "05"):
+            for letter in "AH":
+                for number in (0, 1):
+                    frame = mitos / f"{letter}03/frames/x20/{letter}03_0{number}A.png"
+                    folder = tmp_path / f"{letter}{slide}" / "frames" / "x20"
+                    folder.mkdir(parents=True, exist_ok=True)
+                    (folder / f"{letter}{slide}_0{number}A.png").write_bytes(frame.read_bytes())
+        pairs = folder_pairs(tmp_path, mpp=1.0)
+        assert [slide.name for slide in pairs.sources] == [
+            "A03_00A.png",
+            "A03_01A.png",
+            "A05_00A.png",
+            "A05_01A.png",
+        ]
+        assert [field.name for field in pairs.fields] == ["A04_00A", "A04_01A"]
+
+    def test_two_frames_of_one_name_are_refused(self, mitos: Path, tmp_path: Path) -> None:
+        for folder in ("a/x20", "b/x20"):
+            save(tissue("lab2", 0, 400), tmp_path / folder / "A03_00A.png")
+        with pytest.raises(StainTransferError, match="have one name"):
+            folder_pairs(tmp_path, mpp=1.0)
+
+    def test_files_that_know_their_resolution_keep_it(self, tmp_path: Path) -> None:
+        for side, lab in (("source", "lab2"), ("reference", "lab1")):
+            (tmp_path / side).mkdir()
+            tifffile.imwrite(
+                tmp_path / side / "one.tif",
+                tissue(lab, 0, 400),
+                photometric="rgb",
+                resolution=(20_000, 20_000),
+                resolutionunit="CENTIMETER",
+            )
+        assert folder_pairs(tmp_path, mpp=0.25).sources[0].mpp == pytest.approx(0.5)
+        with pytest.raises(SlideError, match="No scan has 0 um/px"):
+            folder_pairs(tmp_path, mpp=0)
 
     def test_a_single_pair_is_halved(self, tmp_path: Path) -> None:
         for side, lab in (("source", "lab2"), ("reference", "lab1")):
@@ -167,27 +206,6 @@ class TestRun:
         assert told == ["histogram, seed 0"]
         assert [result.method for result in results] == ["raw", "reinhard", "histogram"]
 
-    def test_staingan_gets_the_time_that_the_papers_method_took(
-        self, mitos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        asked: list[float] = []
-
-        def two(seconds: float, train: object) -> int:
-            asked.append(seconds)
-            return 2
-
-        def hasty(*sides: object, method: str, epochs: int | None, **options: object) -> Model:
-            return fit(*sides, method=method, epochs=epochs or 1, **options)
-
-        monkeypatch.setattr(table1, "epochs_in", two)
-        monkeypatch.setattr(table1, "fit", hasty)
-        pairs, methods = folder_pairs(mitos, mpp=1.0), ["staingan", "nst-ad-hrnet"]
-        results = run_table1(pairs, tmp_path, Table1Run(data="mitos"), methods=methods, seeds=[0])
-        _, ours, theirs = results
-        assert (ours.method, theirs.method) == ("nst-ad-hrnet", "staingan")
-        assert asked == [ours.fit_seconds]
-        assert theirs.settings["epochs"] == 2
-
     def test_equal_images_give_json_that_others_read(self, mitos: Path, tmp_path: Path) -> None:
         pairs = folder_pairs(mitos, mpp=1.0)
         same = tuple(field._replace(truth=field.source) for field in pairs.fields)
@@ -208,6 +226,83 @@ class TestRun:
         run_table1(pairs, tmp_path, Table1Run(data="mitos"), methods=[], seeds=[0])
         with pytest.raises(StainTransferError, match="other data or settings"):
             run_table1(pairs, tmp_path, Table1Run(data="phantom"), methods=[], seeds=[0])
+
+    def test_replaced_frames_are_another_run(self, mitos: Path, tmp_path: Path) -> None:
+        data, output = tmp_path / "data", tmp_path / "out"
+        shutil.copytree(mitos, data)
+        command = ["bench", "table1", "--data", str(data), "--mpp", "1.0", "-o", str(output), "--methods"]
+        assert CliRunner().invoke(app, [*command, "reinhard"]).exit_code == 0
+        for path in data.rglob("A*.png"):
+            save(255 - np.asarray(Image.open(path)) // 2, path)
+        result = CliRunner().invoke(app, [*command, "reinhard"])
+        assert isinstance(result.exception, StainTransferError)
+        assert "other data or settings" in str(result.exception)
+
+    def test_a_run_that_failed_at_once_does_not_block_the_folder(self, mitos: Path, tmp_path: Path) -> None:
+        Table1Run(data="elsewhere").keep(tmp_path)
+        run_table1(folder_pairs(mitos, mpp=1.0), tmp_path, Table1Run(data="mitos"), methods=[], seeds=[0])
+        assert Table1Run(data="mitos") == Table1Run.model_validate_json((tmp_path / "run.json").read_text())
+
+    def test_a_damaged_result_is_told(self, mitos: Path, tmp_path: Path) -> None:
+        pairs, run = folder_pairs(mitos, mpp=1.0), Table1Run(data="mitos")
+        run_table1(pairs, tmp_path, run, methods=[], seeds=[0])
+        (tmp_path / "seed0" / "raw.json").write_text("{")
+        with pytest.raises(StainTransferError, match=r"raw\.json is damaged"):
+            run_table1(pairs, tmp_path, run, methods=[], seeds=[0])
+
+    def test_a_method_that_is_not_possible_leaves_the_others(self, tmp_path: Path) -> None:
+        data, output = tmp_path / "data", tmp_path / "out"
+        for side, lab in (("source", "lab2"), ("reference", "lab1")):
+            for number in range(2):
+                save(tissue(lab, number, 100), data / side / f"{number}.png")
+        command = [
+            "bench",
+            "table1",
+            "--data",
+            str(data),
+            "--mpp",
+            "1.0",
+            "-o",
+            str(output),
+            "--seeds",
+            "0,0",
+        ]
+        result = CliRunner().invoke(app, [*command, "--methods", "dcgmm, histogram", "--epochs", "1"])
+        assert result.exit_code == 0, result.output
+        assert "dcgmm, seed 0: not possible: No tissue for a single patch was found in 0.png" in " ".join(
+            result.output.split()
+        )
+        content = json.loads((output / "table1.json").read_text())
+        assert list(content["table"]) == ["raw", "histogram"]
+        assert len(content["table"]["histogram"]["delta_e"]) == 1
+        (failed,) = content["failed"]
+        assert failed["method"] == "dcgmm"
+        assert f"- dcgmm, seed 0: {failed['why']}" in (output / "table1.md").read_text()
+
+    def test_staingan_gets_the_time_of_the_papers_method_as_soon_as_there_is_one(
+        self, mitos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[float] = []
+
+        def two(seconds: float, train: object) -> int:
+            asked.append(seconds)
+            return 2
+
+        def hasty(*sides: object, method: str, epochs: int | None, **options: object) -> Model:
+            return fit(*sides, method=method, epochs=epochs or 1, **options)
+
+        monkeypatch.setattr(table1, "epochs_in", two)
+        monkeypatch.setattr(table1, "fit", hasty)
+        pairs, run = folder_pairs(mitos, mpp=1.0), Table1Run(data="mitos")
+        _, alone = run_table1(pairs, tmp_path, run, methods=["staingan"], seeds=[0])
+        assert (alone.seconds_given, asked) == (None, [])
+        both = ["staingan", "nst-ad-hrnet"]
+        _, ours, theirs = run_table1(pairs, tmp_path, run, methods=both, seeds=[0])
+        assert (ours.method, theirs.method) == ("nst-ad-hrnet", "staingan")
+        assert asked == [ours.fit_seconds] == [theirs.seconds_given]
+        assert theirs.settings["epochs"] == 2
+        _, again = run_table1(pairs, tmp_path, run, methods=["staingan"], seeds=[0])
+        assert (again, len(asked)) == (theirs, 1)
 
     def test_an_unknown_method_is_refused_before_anything_is_done(self, mitos: Path, tmp_path: Path) -> None:
         with pytest.raises(StainTransferError, match="No method is called 'lenin'"):

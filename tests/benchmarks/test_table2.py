@@ -10,18 +10,28 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from napari_stainxfer.benchmarks.circumstances import surroundings
 from napari_stainxfer.benchmarks.lab_images import (
+    content_hash,
     folder_examples,
     folder_labs,
     mask_like,
     phantom_labs,
     read_example,
 )
-from napari_stainxfer.benchmarks.lab_scores import MEAN, RAW, WORST, Score, distance_left, summarise
+from napari_stainxfer.benchmarks.lab_report import write_table2
+from napari_stainxfer.benchmarks.lab_scores import MEAN, RAW, WORST, Failure, Score, distance_left, summarise
 from napari_stainxfer.benchmarks.lab_settings import Table2Run
 from napari_stainxfer.benchmarks.table2 import Part, run_table2
 from napari_stainxfer.cli.app import app
-from napari_stainxfer.errors import SlideError, StainTransferError
+from napari_stainxfer.errors import (
+    ModelFileError,
+    NoTissueError,
+    OutputError,
+    SlideError,
+    StainTransferError,
+    TrainingError,
+)
 from napari_stainxfer.methods import Model
 from napari_stainxfer.methods.fitting import fit
 from napari_stainxfer.pairing import load_pairs
@@ -59,6 +69,7 @@ class Listening:
     def __init__(self, stop_at: str = "") -> None:
         self.parts: list[Part] = []
         self.left: list[float | None] = []
+        self.failures: list[Failure] = []
         self.steps = 0
         self._stop_at = stop_at
 
@@ -73,6 +84,9 @@ class Listening:
 
     def segmenter(self, event: SegmenterEvent) -> None:
         self.steps += isinstance(event, SegmenterStep)
+
+    def failed(self, failure: Failure) -> None:
+        self.failures.append(failure)
 
 
 @pytest.fixture(scope="module")
@@ -146,6 +160,122 @@ def test_a_folder_keeps_to_one_run(
         )
 
 
+def test_a_folder_notices_that_images_or_masks_were_replaced(
+    finished: tuple[Path, list[Score], list[Listening]], tmp_path: Path
+) -> None:
+    for lab in COLOURS:
+        draw_lab(tmp_path, lab, count=2, side=64)
+    before = content_hash(folder_labs(tmp_path, 2.0))
+    assert len(before) == 16
+    assert content_hash(folder_labs(tmp_path, 2.0)) == before
+    assert content_hash(folder_labs(tmp_path, 1.0)) != before
+    image, mask = (tmp_path / "lab2" / f"field1{end}.png" for end in ("", "_mask"))
+    held = image.read_bytes()
+    image.write_bytes((tmp_path / "lab2" / "field0.png").read_bytes())
+    assert content_hash(folder_labs(tmp_path, 2.0)) != before
+    image.write_bytes(held)
+    Image.fromarray(np.eye(64, dtype=np.uint8)).save(mask)
+    assert content_hash(folder_labs(tmp_path, 2.0)) != before
+    for field in ("images", "given_hash"):
+        with pytest.raises(StainTransferError, match="other data or settings"):
+            RUN.model_copy(update={field: "0123456789abcdef"}).keep(finished[0])
+
+
+def test_a_run_that_an_older_version_noted_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "seed0").mkdir()
+    (tmp_path / "seed0" / "lab1-raw.json").touch()
+    older = RUN.model_dump_json(exclude={"images", "given_hash"})
+    (tmp_path / "run.json").write_text(older, encoding="utf-8")
+    RUN.keep(tmp_path)
+    assert (tmp_path / "run.json").read_text(encoding="utf-8") == older
+
+
+def test_a_run_that_measured_nothing_is_replaced(tmp_path: Path) -> None:
+    RUN.model_copy(update={"weights": "imagenet"}).keep(tmp_path)
+    (tmp_path / "seed0").mkdir()
+    RUN.keep(tmp_path)
+    assert Table2Run.model_validate_json((tmp_path / "run.json").read_text(encoding="utf-8")) == RUN
+    (tmp_path / "seed0" / "segmenter.safetensors").touch()
+    with pytest.raises(StainTransferError, match="other data or settings"):
+        RUN.model_copy(update={"weights": "imagenet"}).keep(tmp_path)
+
+
+def test_a_damaged_score_is_a_sentence_that_names_it(labs_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "seed0").mkdir()
+    (tmp_path / "seed0" / "lab1-raw.json").write_text('{"lab": "la', encoding="utf-8")
+    with pytest.raises(StainTransferError, match=r"lab1-raw\.json is damaged .* delete it") as caught:
+        run_table2(folder_labs(labs_folder, 2.0), tmp_path, RUN, methods=[], seeds=[0], listener=Listening())
+    assert type(caught.value) is StainTransferError
+
+
+def test_a_method_that_fails_for_a_lab_leaves_the_others_alone(
+    finished: tuple[Path, list[Score], list[Listening]],
+    labs_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, second = folder_labs(labs_folder, 2.0)
+    labs = [first, second, second._replace(name="lab3")]
+    options = {
+        "methods": ["histogram", "reinhard"],
+        "seeds": [0],
+        "device": "cpu",
+        "given": load_segmenter(finished[0] / "seed0" / "segmenter.safetensors"),
+    }
+    asked: list[str] = []
+
+    def fails_second(reference: object, source: object, *, method: str, **others: object) -> Model:
+        asked.append(method)
+        if len(asked) == 2:
+            raise NoTissueError("There is too little tissue; give more.")
+        return fit(reference, source, method=method)
+
+    monkeypatch.setattr("napari_stainxfer.benchmarks.table2.fit", fails_second)
+    listening = Listening()
+    scores = run_table2(labs, tmp_path, RUN, listener=listening, **options)
+    (failure,) = listening.failures
+    assert (failure.lab, failure.method, failure.seed) == ("lab2", "reinhard", 0)
+    assert [(one.lab, one.method) for one in scores if one.method == "reinhard"] == [("lab3", "reinhard")]
+    answer = write_table2(tmp_path, scores, RUN, listening.failures)
+    assert "histogram, mean" in answer
+    assert not {"reinhard, mean", "reinhard, worst lab", "reinhard, distance left"} & answer.keys()
+    text = Path(answer["md"]).read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if line.startswith("| reinhard"))
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert [cell == "–" for cell in cells] == [False, True, True, False, True, True, True, True]
+    assert text.endswith(f"\nNot possible:\n\n- lab2, reinhard, seed 0: {failure.why}\n")
+    numbers = json.loads(Path(answer["json"]).read_text(encoding="utf-8"))
+    assert numbers["failed"] == [failure.model_dump()]
+    assert "--methods histogram,reinhard" in numbers["facts"]["command"]
+    again = Listening()
+    assert len(run_table2(labs, tmp_path, RUN, listener=again, **options)) == len(scores) + 1
+    assert again.parts == [Part(0, "lab2", "reinhard")]
+    assert not again.failures
+
+
+def test_what_cannot_be_written_ends_the_run(
+    finished: tuple[Path, list[Score], list[Listening]],
+    labs_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(self: Model, path: Path) -> None:
+        raise ModelFileError(f"Cannot write {path}.")
+
+    monkeypatch.setattr(Model, "save", refuse)
+    with pytest.raises(ModelFileError, match="Cannot write"):
+        run_table2(
+            folder_labs(labs_folder, 2.0),
+            tmp_path,
+            RUN,
+            methods=["reinhard"],
+            seeds=[0],
+            given=load_segmenter(finished[0] / "seed0" / "segmenter.safetensors"),
+            device="cpu",
+            listener=Listening(),
+        )
+
+
 def test_an_unknown_method_is_refused_before_anything_is_done(labs_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(StainTransferError, match="No method is called 'magic'"):
         run_table2(
@@ -166,7 +296,9 @@ def test_the_verb_writes_table_numbers_and_pictures(
 ) -> None:
     trained = finished[0] / "seed0" / "segmenter.safetensors"
     command = ("bench", "table2", "--data", labs_folder, "--mpp", 2.0, "--methods", "reinhard,histogram")
-    command = (*command, "--seeds", "0,1", "--segmenter", trained, "--device", "cpu", "-o", tmp_path / "out")
+    given = tmp_path / "segmenter.safetensors"
+    given.write_bytes(trained.read_bytes())
+    command = (*command, "--seeds", "0,1", "--segmenter", given, "--device", "cpu", "-o", tmp_path / "out")
     answer = results(*command)
     by_hand = {(score.lab, score.method): score.dice for score in finished[1]}
     assert answer["lab1, raw"] == pytest.approx(by_hand["lab1", RAW], abs=1e-3)
@@ -189,6 +321,33 @@ def test_the_verb_writes_table_numbers_and_pictures(
     written = (tmp_path / "out" / "seed1" / "lab2-reinhard.json").stat().st_mtime_ns
     assert results(*command) == answer
     assert (tmp_path / "out" / "seed1" / "lab2-reinhard.json").stat().st_mtime_ns == written
+    twice = {"reinhard,histogram": "reinhard, histogram,reinhard,", "0,1": "0,1,0"}
+    assert results(*(twice.get(str(word), word) for word in command)) == answer
+    assert json.loads(Path(str(answer["json"])).read_text())["dice"] == numbers["dice"]
+    other = load_segmenter(given)
+    other.network.backbone.conv1.weight.data += 1
+    other.save(given)
+    with pytest.raises(StainTransferError, match="other data or settings"):
+        results(*command)
+
+
+def test_the_verb_tells_what_is_not_possible(
+    finished: tuple[Path, list[Score], list[Listening]],
+    labs_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_sides: object, **_options: object) -> Model:
+        raise NoTissueError("There is too little tissue; give more.")
+
+    monkeypatch.setattr("napari_stainxfer.benchmarks.table2.fit", fails)
+    trained = finished[0] / "seed0" / "segmenter.safetensors"
+    words = ("bench", "table2", "--data", labs_folder, "--mpp", 2.0, "--methods", "reinhard")
+    words = (*words, "--segmenter", trained, "--device", "cpu", "-o", tmp_path)
+    done = CliRunner().invoke(app, [*map(str, words)], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "lab2, reinhard: not possible: There is too little tissue; give more." in done.output
+    assert "| reinhard | – | – | – | – |" in (tmp_path / "table2.md").read_text(encoding="utf-8")
 
 
 def test_what_the_verb_refuses(finished: tuple[Path, list[Score], list[Listening]], tmp_path: Path) -> None:
@@ -228,6 +387,21 @@ def test_the_verb_trains_a_segmenter_on_a_folder(labs_folder: Path, tmp_path: Pa
     assert load_segmenter(out).card.settings == SegmenterSettings(steps=1)
 
 
+def test_a_segmenter_that_could_not_be_written_is_not_trained(
+    labs_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(*_arguments: object, **_options: object) -> None:
+        raise AssertionError("nothing is to be trained")
+
+    monkeypatch.setattr("napari_stainxfer.segmentation.train_segmenter", train)
+    (tmp_path / "file").touch()
+    words = ["segmenter", "--data", str(labs_folder / "lab1"), "--mpp", "2"]
+    with pytest.raises(TrainingError, match=r"is a folder; give the segmenter a name"):
+        CliRunner().invoke(app, [*words, "-o", str(tmp_path)], catch_exceptions=False)
+    with pytest.raises(OutputError, match="choose another place"):
+        CliRunner().invoke(app, [*words, "-o", str(tmp_path / "file" / "s")], catch_exceptions=False)
+
+
 ON = {"threads": 1, "device": "cpu", "processor": "abacus"}
 
 
@@ -252,6 +426,53 @@ def test_mean_and_worst_leave_the_first_lab_out() -> None:
     two_seeds = summarise([*scores, *(one.model_copy(update={"seed": 1, "dice": 0.9}) for one in scores)])
     assert two_seeds[RAW]["lab2"] == [0.1, 0.9]
     assert two_seeds[RAW][WORST] == [0.1, 0.9]
+
+
+def test_nothing_is_left_of_a_distance_that_was_never_there(tmp_path: Path) -> None:
+    for raw in (0.5, 0.6):
+        scores = [score("lab1", RAW, 0.5), score("lab2", RAW, raw), score("lab2", "reinhard", 0.7)]
+        assert distance_left(summarise(scores), "lab1", "reinhard") is None
+        (tmp_path / "seed0").mkdir(exist_ok=True)
+        for one in scores:
+            Image.new("RGB", (8, 8)).save(tmp_path / "seed0" / f"{one.lab}-{one.method}.png")
+        answer = write_table2(tmp_path, scores, RUN)
+        assert "reinhard, mean" in answer
+        assert "reinhard, distance left" not in answer
+        assert json.loads(Path(answer["json"]).read_text())["distance_left"] == {"reinhard": None}
+
+
+def test_a_method_without_a_value_for_a_lab_has_no_mean() -> None:
+    scores = [score(lab, RAW, 0.5, seed) for seed in (0, 1) for lab in ("lab1", "lab2", "lab3")]
+    scores += [score("lab2", "reinhard", 0.6, seed) for seed in (0, 1)]
+    scores += [score("lab3", "reinhard", 0.7, 1)]
+    assert summarise(scores)["reinhard"] == {"lab2": [0.6, 0.6], "lab3": [0.7]}
+    scores += [score("lab3", "reinhard", 0.7, 0)]
+    assert summarise(scores)["reinhard"][WORST] == [0.6, 0.6]
+
+
+def test_a_table_names_the_code_and_the_days_of_its_scores(
+    finished: tuple[Path, list[Score], list[Listening]], tmp_path: Path
+) -> None:
+    now = surroundings()
+    (tmp_path / "seed0").mkdir()
+    scores = finished[1]
+    for one in scores:
+        assert (one.code, one.date) == (now["versions"]["napari-stainxfer"], now["date"])
+        Image.new("RGB", (8, 8)).save(tmp_path / "seed0" / f"{one.lab}-{one.method}.png")
+
+    def told(*noted: tuple[str, str]) -> tuple[str, str]:
+        changed = [
+            one.model_copy(update={"code": code, "date": date})
+            for one, (code, date) in zip(scores, noted, strict=True)
+        ]
+        write_table2(tmp_path, changed, RUN)
+        facts = json.loads((tmp_path / "table2.json").read_text())["facts"]
+        return facts["versions"]["napari-stainxfer"], facts["date"]
+
+    one, other = ("0.1, commit a", "2020-01-02"), ("0.1, commit b", "2020-01-03")
+    assert told(one, other, one) == ("0.1, commit a; 0.1, commit b", "2020-01-02; 2020-01-03")
+    assert told(one, one, ("", "")) == ("not noted; 0.1, commit a", "not noted; 2020-01-02")
+    assert told(*[("", "")] * 3) == (now["versions"]["napari-stainxfer"], now["date"])
 
 
 def test_labs_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
@@ -281,12 +502,44 @@ def test_images_are_halved_in_the_order_of_their_names_or_as_the_folders_say(tmp
     assert [one.slide.name for one in folder_labs(tmp_path, 2.0)[1].judged] == ["field0.png"]
 
 
+def test_files_that_know_their_resolution_keep_it(tmp_path: Path) -> None:
+    for lab in COLOURS:
+        draw_lab(tmp_path, lab, count=2, side=64)
+    path = tmp_path / "lab1" / "field0.png"
+    with Image.open(path) as image:
+        image.save(path, dpi=(12700, 12700))  # 2 um/px
+    first, second = folder_labs(tmp_path, 1.0)
+    assert [one.slide.mpp for one in (*first.taught, *first.judged)] == [pytest.approx(2.0), 1.0]
+    assert [slide.mpp for slide in second.fitted] == [1.0]
+    for lab in COLOURS:
+        for number in (0, 1):
+            path = tmp_path / lab / f"field{number}.png"
+            with Image.open(path) as image:
+                image.save(path, dpi=(12700, 12700))
+    for mpp in (0.0, -1.0):  # although no file needs it
+        with pytest.raises(SlideError, match=r"give --mpp from 0\.05 to 100"):
+            folder_labs(tmp_path, mpp)
+        with pytest.raises(SlideError, match=r"give --mpp from 0\.05 to 100"):
+            folder_examples(tmp_path / "lab1", 2.0, mpp)
+
+
 def test_a_mask_may_carry_a_word_after_its_name(tmp_path: Path) -> None:
     draw_lab(tmp_path, "lab1", count=1, side=64)
     mask = tmp_path / "lab1" / "field0_mask.png"
     mask.rename(mask.with_name("field0_mask_tuft.png"))
     (example,) = folder_examples(tmp_path / "lab1", 2.0, 2.0)
     assert example.image.shape == (64, 64, 3)
+    assert example.mask.any()
+
+
+def test_a_mask_may_be_larger_than_pillow_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_lab(tmp_path, "lab1", count=1, side=64)
+    field = tmp_path / "lab1" / "field0.png"
+    with Image.open(field) as image:
+        image.save(field.with_suffix(".tif"))  # as an image so large has to be
+    field.unlink()
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    (example,) = folder_examples(tmp_path / "lab1", 2.0, 2.0)
     assert example.mask.any()
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from napari_stainxfer.cli.app import app
-from napari_stainxfer.errors import SlideError
+from napari_stainxfer.errors import OutputError, SlideError
 from napari_stainxfer.evaluation import colour_difference, hue_error
 from napari_stainxfer.phantom import phantom_slide
 from napari_stainxfer.slides import Box
@@ -33,12 +33,20 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def evaluate(*arguments: object) -> dict[str, float]:
-    result = CliRunner().invoke(app, ["evaluate", *map(str, arguments), "--json"])
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == 0, result.output
-    return json.loads(result.stdout.splitlines()[-1])
+    return result.stdout
+
+
+def no_json(constant: str) -> None:
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def evaluate(*arguments: object) -> dict[str, float]:
+    return json.loads(run(*arguments, "--json").splitlines()[-1], parse_constant=no_json)
 
 
 def pixels(path: Path) -> np.ndarray:
@@ -63,6 +71,35 @@ def test_the_same_image_differs_nowhere(files: Path) -> None:
     found = evaluate(files / "lab1.png", files / "lab1.png")
     assert found["delta_e"] == found["perceptual_distance"] == 0
     assert found["ssim"] == found["structure"] == 1
+    assert found["psnr"] is None  # infinite, which JSON cannot say
+
+
+def test_for_people_the_numbers_stand_with_how_to_read_them(files: Path) -> None:
+    lines = run(files / "lab1.png", files / "lab1.png", "--mask", files / "mask.png").splitlines()
+    shown = {name: rest.split(maxsplit=1) for name, rest in (line.split(maxsplit=1) for line in lines)}
+    assert shown["psnr"] == ["inf", "(from 0 dB, higher is better)"]
+    assert shown["ssim"] == ["1", "(-1 to 1, higher is better)"]
+    assert shown["delta_e"] == shown["delta_e_in_mask"] == ["0", "(0 to 120, lower is better)"]
+    assert shown["hue_error_in_mask"] == ["0", "(0 to 180 degrees, lower is better)"]
+    assert shown["mask_share"] == ["0.05"]
+
+
+def test_small_images_are_measured_by_what_fits(files: Path, tmp_path: Path) -> None:
+    for lab in ("lab1", "lab2"):
+        Image.fromarray(pixels(files / f"{lab}.png")[:8, :8]).save(tmp_path / f"{lab}.png")
+    found = evaluate(tmp_path / "lab2.png", tmp_path / "lab1.png", "--lpips")
+    assert {"delta_e", "psnr"} < set(found)
+    assert not {"ssim", "ms_ssim", "lpips_alex", "lpips_vgg"} & set(found)
+
+
+def test_a_palette_mask_is_read_by_its_indices(files: Path, tmp_path: Path) -> None:
+    palette = Image.fromarray((pixels(files / "mask.png") > 0).astype(np.uint8)).convert("P")
+    palette.putpalette([255, 255, 255, 0, 0, 0])
+    palette.save(tmp_path / "palette.png")
+    sides = files / "lab2.png", files / "lab1.png"
+    assert evaluate(*sides, "--mask", tmp_path / "palette.png") == evaluate(
+        *sides, "--mask", files / "mask.png"
+    )
 
 
 def test_the_picture_shows_where(files: Path, tmp_path: Path) -> None:
@@ -73,6 +110,26 @@ def test_the_picture_shows_where(files: Path, tmp_path: Path) -> None:
     evaluate(files / "lab1.png", files / "lab1.png", "-o", same)
     right = (slice(None), slice(2 * drawn.shape[1] // 3, None))
     assert np.abs(drawn[right] - pixels(same)[..., :3][right].astype(int)).mean() > 10
+
+
+def test_the_picture_is_what_its_ending_says(files: Path, tmp_path: Path) -> None:
+    for name, kind in (("a.png", "PNG"), ("a.jpg", "JPEG"), ("a.JPEG", "JPEG")):
+        evaluate(files / "lab2.png", files / "lab1.png", "-o", tmp_path / name)
+        with Image.open(tmp_path / name) as drawn:
+            assert drawn.format == kind
+
+
+@pytest.mark.parametrize(("name", "sentence"), [("", "is a folder"), ("x.xyz", "does not end in .png")])
+def test_a_picture_that_cannot_be_written_is_refused_before_the_work(
+    name: str, sentence: str, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("it was computed")
+
+    monkeypatch.setattr("napari_stainxfer.evaluation.comparing.compare", never)
+    with pytest.raises(OutputError, match=sentence):
+        evaluate(files / "lab2.png", files / "lab1.png", "-o", tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pooch
 import pytest
+import requests
 import torch
 from torch.nn import functional as F
 
 from napari_stainxfer.errors import MissingWeightsError
 from napari_stainxfer.evaluation import LPIPS, Compared, measure_all
+from napari_stainxfer.evaluation.lpips import _LINEAR_SHA256
 from napari_stainxfer.features import lpips_networks
+from napari_stainxfer.features.lpips_networks import LPIPS_NETWORKS
+from napari_stainxfer.features.weights import cached_path
 
 ALEX = {0: (64, 3, 11), 3: (192, 64, 5), 6: (384, 192, 3), 8: (256, 384, 3), 10: (256, 256, 3)}
 VGG = {0: (64, 3), 2: (64, 64), 5: (128, 64), 7: (128, 128), 10: (256, 128), 12: (256, 256), 14: (256, 256)}
@@ -107,15 +115,52 @@ def test_other_files_are_refused(files: tuple[str, Path, Path], tmp_path: Path) 
         LPIPS(name, weights=tmp_path / "missing", linear=linear)
 
 
-def test_a_failed_download_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def offline(*_: object) -> None:
-        raise OSError("no network")
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing can be downloaded, and the cache is the empty folder that this gives."""
 
-    monkeypatch.setattr(lpips_networks, "download_weights", offline)
-    with pytest.raises(
-        MissingWeightsError, match=r"no network.*by hand and give its path, or use the distance on"
-    ):
+    def refuse(*_: object, **__: object) -> object:
+        def download(*_: object) -> None:
+            raise requests.ConnectionError
+
+        return download
+
+    monkeypatch.setattr(pooch, "os_cache", lambda name: tmp_path / name)
+    monkeypatch.setattr(pooch, "HTTPDownloader", refuse)
+    return tmp_path / "napari-stainxfer"
+
+
+def test_a_failed_download_says_what_to_do(offline: Path) -> None:
+    with pytest.raises(MissingWeightsError, match=r"cannot be reached.*or use the distance on") as caught:
         LPIPS("alex")
+    assert f"by hand and save it as {offline / 'alexnet-owt-7be5be79.pth'} " in str(caught.value)
+    assert list(offline.iterdir()) == []
+
+
+def test_files_that_were_put_where_it_says_are_taken_offline(
+    files: tuple[str, Path, Path], offline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, network, linear = files
+    prefixes = [hashlib.sha256(path.read_bytes()).hexdigest()[:8] for path in (network, linear)]
+    monkeypatch.setitem(LPIPS_NETWORKS, name, LPIPS_NETWORKS[name]._replace(sha256_prefix=prefixes[0]))
+    monkeypatch.setitem(_LINEAR_SHA256, name, prefixes[1])
+    for path in (network, linear):  # as somebody without a network would go on, sentence by sentence
+        with pytest.raises(MissingWeightsError, match="by hand") as caught:
+            LPIPS(name)
+        shutil.copy(path, re.findall(r"save it as (\S+)", str(caught.value))[0])
+    assert LPIPS(name)(*pictures()) > 0
+
+
+def test_another_file_in_the_cache_is_named(files: tuple[str, Path, Path], offline: Path) -> None:
+    name, network, _ = files
+    place = cached_path(LPIPS_NETWORKS[name].url)
+    place.parent.mkdir()
+    shutil.copy(network, place)
+    with pytest.raises(MissingWeightsError, match=f"{place} is damaged or another file.*delete it"):
+        LPIPS(name)
+    place.unlink()
+    with pytest.raises(MissingWeightsError, match="could not be downloaded"):
+        LPIPS(name)
 
 
 def test_it_is_taken_only_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,12 @@ def test_colour_difference_looks_only_under_the_mask() -> None:
     assert colour_difference(a, b, ~mask) == pytest.approx(100, abs=0.01)
 
 
+def test_colour_difference_needs_something_to_measure() -> None:
+    image = np.zeros((4, 4, 3), np.uint8)
+    with pytest.raises(ValueError, match="the mask is empty"):
+        colour_difference(image, image, np.zeros((4, 4), bool))
+
+
 def test_hue_error_is_the_angle_in_the_ab_plane() -> None:
     everywhere = np.ones((8, 8), bool)
     red, yellow = _lab_image(60, 40, 0), _lab_image(60, 0, 40)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,11 +75,38 @@ def test_all_that_can_be_taken() -> None:
     assert all(math.isfinite(value) for value in small.values())
 
 
+def test_what_an_image_is_too_small_for_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, truth = picture(0), picture(1)
+    for side, missing in ((8, {"ssim", "ms_ssim"}), (11, {"ms_ssim"}), (175, {"ms_ssim"}), (176, set())):
+        found = measure_all(Compared(image[:side], truth=truth[:side], source=truth[:side]))
+        assert set(found) == OFFLINE - {"red_cell_hue", "background_change"} - missing
+        assert all(math.isfinite(value) for value in found.values())
+    for name in LPIPS_METRICS:
+        monkeypatch.setitem(METRICS, name, METRICS[name]._replace(measure=lambda _: 0.5))
+    for side, taken in ((31, set()), (32, set(LPIPS_METRICS))):
+        found = measure_all(Compared(image[:, :side], truth=truth[:, :side]), lpips=LPIPS_METRICS)
+        assert set(found) & set(LPIPS_METRICS) == taken
+
+
+def test_every_metric_says_how_to_read_it() -> None:
+    assert METRICS["red_cell_hue"].in_words() == "0 to 180 degrees, lower is better"
+    assert METRICS["ssim"].in_words() == "-1 to 1, higher is better"
+    assert METRICS["psnr"].in_words() == "from 0 dB, higher is better"
+
+
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 def test_every_metric_says_where_it_comes_from(metric: Metric) -> None:
     assert metric.title
     assert metric.source
     assert metric.span[0] < metric.span[1]
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_the_page_of_the_measures_says_the_same(name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "measures.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith(f"| `{name}` |"))
+    span, _, better = METRICS[name].in_words().partition(", ")
+    assert [cell.strip() for cell in row.split("|")][4:6] == [span, better.removesuffix(" is better")]
 
 
 def test_dice_is_a_metric_of_masks() -> None:

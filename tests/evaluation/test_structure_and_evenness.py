@@ -95,6 +95,12 @@ def test_coarse_scales_forgive_fine_noise_and_small_images_are_refused(field: np
         multiscale_similarity(field[:170], field[:170])
 
 
+def test_images_smaller_than_the_window_are_refused(field: np.ndarray) -> None:
+    assert similarity(field[:11, :11], field[:11, :11]) == 1
+    with pytest.raises(ValueError, match="at least 11 px"):
+        similarity(field[:10, :40], field[:10, :40])
+
+
 def test_peak_signal_to_noise_of_a_known_error() -> None:
     image = np.full((20, 20, 3), 100, np.uint8)
     assert peak_signal_to_noise(image + 5, image) == pytest.approx(20 * np.log10(255 / 5))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from napari_stainxfer import open_slide
 from napari_stainxfer.methods import ModelCard, SlideFacts
 from napari_stainxfer.methods.familiarity import FAR, caution, colour_distance, distance_to, tissue_colour
 from napari_stainxfer.phantom import phantom_slide
-from napari_stainxfer.slides import Slide
+from napari_stainxfer.slides import Box, Slide
 
 
 def slide(lab: str, seed: int) -> Slide:
@@ -49,3 +52,36 @@ def test_nothing_to_compare_is_no_distance(card: ModelCard) -> None:
     assert card.distance_of(glass) is None
     assert card.model_copy(update={"sources": ()}).distance_of(slide("lab2", 1)) is None
     assert caution("it", None) == ""
+
+
+@pytest.mark.parametrize("corner", [(300, 600), (900, 1700), (1500, 1400)])
+def test_a_small_field_of_a_slide_is_near_it(real_data: Path, corner: tuple[int, int]) -> None:
+    with open_slide(real_data / "wsi/CMU-1-Small-Region.svs") as whole:
+        box = Box(*corner, 512, 512)
+        field = Slide.from_array(whole.read_region(box), mpp=whole.require_mpp())
+        card = ModelCard(
+            method="nst", package_version="0", mpp=1.0, patch_px=256, pairs=0, sources=(SlideFacts.of(whole),)
+        )
+    distance = card.distance_of(field)
+    assert distance is not None
+    assert distance < FAR
+
+
+def test_a_large_slide_is_looked_at_in_a_few_blocks_and_where_it_is_stained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pixels = np.full((6000, 6000, 3), 244, np.uint8)
+    pixels[100:5900, 3100:5900] = (180, 90, 150)
+    large = Slide.from_array(pixels, mpp=4.0)
+    read: list[Box] = []
+    read_region_at = Slide.read_region_at
+
+    def noted(self: Slide, box: Box, *, mpp: float) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+        read.append(box)
+        return read_region_at(self, box, mpp=mpp)
+
+    monkeypatch.setattr(Slide, "read_region_at", noted)
+    assert tissue_colour(large) == pytest.approx((180, 90, 150), abs=1)
+    assert len(read) == 24
+    assert min(box.x + box.width for box in read) > 3100
+    assert max(box.y for box in read) > 5000

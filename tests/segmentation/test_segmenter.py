@@ -237,8 +237,14 @@ def test_what_cannot_be_learnt_from_is_refused() -> None:
         train_segmenter([], TOY)
     with pytest.raises(TrainingError, match="they must agree"):
         train_segmenter([Example(example.image, example.mask[:-1])], TOY)
-    with pytest.raises(TrainingError, match="smaller than a crop of 256 px"):
+    with pytest.raises(TrainingError, match="smaller than a crop of 256 px; give images of at least 512 um"):
         train_segmenter([example], TOY.model_copy(update={"crop_px": 256}))
+
+
+def test_a_training_that_diverges_says_what_can_be_done() -> None:
+    wild = TOY.model_copy(update={"steps": 20, "learning_rate": 1e30})
+    with pytest.raises(TrainingError, match=r"diverged at step .* from Python a learning_rate below"):
+        train_segmenter([discs(0)], wild, device="cpu")
 
 
 def test_files_that_are_no_segmenter_are_refused(tmp_path: Path) -> None:

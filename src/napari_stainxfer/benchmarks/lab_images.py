@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -10,14 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from napari_stainxfer.errors import SlideError, StainTransferError
+from napari_stainxfer.evaluation.masks import read_mask
 from napari_stainxfer.methods.tissue_colours import shared_mpp
 from napari_stainxfer.phantom import LABS, phantom_masks, phantom_slide
 from napari_stainxfer.segmentation import Example
 from napari_stainxfer.slides import RGB, Box, Slide, open_slide
 from napari_stainxfer.slides.resample import resample
+from napari_stainxfer.slides.source import MPP_MAX, MPP_MIN
 
 TAUGHT_TISSUES = (101, 102, 103, 104)
 """Seeds of the tissue that the segmenter learns from; methods are fitted to the first of them."""
@@ -54,6 +57,18 @@ class LabImages(NamedTuple):
     fitted: tuple[Slide, ...]
     taught: tuple[Labelled, ...]
     judged: tuple[Labelled, ...]
+
+
+def content_hash(labs: Sequence[LabImages]) -> str:
+    """Sixteen hexadecimal digits that are others when images, their um/px or their masks are."""
+    digest = hashlib.sha256()
+    for lab in labs:
+        labelled = (*lab.taught, *lab.judged)
+        for slide in (*lab.fitted, *(one.slide for one in labelled)):
+            digest.update(f"{slide.fingerprint()} {slide.mpp} ".encode())
+        for one in labelled:
+            digest.update(one.mask.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def read_example(labelled: Labelled, read_mpp: float, mpp: float) -> Example:
@@ -194,8 +209,15 @@ def _in_order(path: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
 
 
+def checked(mpp: float | None) -> None:
+    """Refuse what no scan has as ``--mpp``, whether a file needs it or not."""
+    if mpp is not None and not MPP_MIN <= mpp <= MPP_MAX:
+        raise SlideError(f"No scan has {mpp:g} um/px; give --mpp from {MPP_MIN:g} to {MPP_MAX:g}.")
+
+
 def _opened(path: Path, mpp: float | None) -> Slide:
-    slide = open_slide(path, mpp=mpp)
+    checked(mpp)
+    slide = open_slide(path).with_missing_mpp(mpp)
     slide.require_brightfield()
     slide.require_mpp()
     return slide
@@ -203,7 +225,7 @@ def _opened(path: Path, mpp: float | None) -> Slide:
 
 def _labelled(path: Path, mpp: float | None) -> Labelled:
     slide = _opened(path, mpp)
-    mask = _read_mask(_only_mask(path))
+    mask = read_mask(_only_mask(path))
     if mask.shape != slide.shape:
         raise SlideError(
             f"The mask of {path} is of {mask.shape[0]} x {mask.shape[1]} px and the image of "
@@ -229,15 +251,3 @@ def _only_mask(image: Path) -> Path:
             f"there are {len(masks)}."
         )
     return masks[0]
-
-
-def _read_mask(path: Path) -> NDArray[np.bool_]:
-    try:
-        with Image.open(path) as image:
-            values = np.asarray(image)
-    except (OSError, UnidentifiedImageError) as error:
-        raise SlideError(f"{path} cannot be read as a mask ({error}); save it as PNG.") from None
-    if values.ndim == 3:
-        values = values[..., :3].max(axis=2)  # an opaque alpha channel marks nothing
-    mask: NDArray[np.bool_] = values > 0
-    return mask

@@ -9,6 +9,7 @@ from statistics import fmean, pstdev
 from typing import Any
 
 from napari_stainxfer.benchmarks.circumstances import command, surroundings
+from napari_stainxfer.benchmarks.kept import noted
 from napari_stainxfer.benchmarks.lab_pictures import draw_panel
 from napari_stainxfer.benchmarks.lab_scores import (
     FIT_SECONDS,
@@ -16,6 +17,7 @@ from napari_stainxfer.benchmarks.lab_scores import (
     RAW,
     SIZE_MB,
     WORST,
+    Failure,
     Score,
     distance_left,
     summarise,
@@ -28,29 +30,35 @@ _NAME = "table2"
 _HEADS = {FIT_SECONDS: "fit, s", SIZE_MB: "model, MB"}
 
 
-def write_table2(folder: Path, scores: Sequence[Score], run: Table2Run) -> dict[str, Any]:
+def write_table2(
+    folder: Path, scores: Sequence[Score], run: Table2Run, failed: Sequence[Failure] = ()
+) -> dict[str, Any]:
     """Write ``table2.md``, ``table2.json`` and ``table2.png``.
 
     Returns
     -------
     dict
         The paths, and by method the mean Dice, the worst lab's, and the share of the distance to the first
-        lab's own Dice that is left.
+        lab's own Dice that is left, where there are such.
     """
     table, home = summarise(scores), scores[0].lab
+    for failure in failed:
+        table.setdefault(failure.method, {})  # one that failed everywhere is a row all the same
     paths = {ending: folder / f"{_NAME}.{ending}" for ending in ("md", "json", "png")}
-    facts = _facts(scores, run)
-    left = {name: distance_left(table, home, name) for name in table if name != RAW and MEAN in table[RAW]}
+    facts = _facts(scores, run, [name for name in table if name != RAW])
+    whole = [name for name, row in table.items() if name != RAW and MEAN in row]
+    left = {name: distance_left(table, home, name) for name in whole}
     content = {
         "facts": facts,
         "dice": table,
         "distance_left": left,
         "scores": [s.model_dump() for s in scores],
+        "failed": [failure.model_dump() for failure in failed],
     }
     with replacing(paths["json"]) as temporary:
-        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")
     with replacing(paths["md"]) as temporary:
-        temporary.write_text(_markdown(table, facts), encoding="utf-8")
+        temporary.write_text(_markdown(table, facts, failed), encoding="utf-8")
     _panel(paths["png"], folder, scores)
     return {
         **{ending: str(path) for ending, path in paths.items()},
@@ -61,13 +69,17 @@ def write_table2(folder: Path, scores: Sequence[Score], run: Table2Run) -> dict[
             for column in (MEAN, WORST)
             if column in row
         },
-        **{f"{name}, distance left": round(value, 3) for name, value in left.items()},
+        **{f"{name}, distance left": round(value, 3) for name, value in left.items() if value is not None},
     }
 
 
-def _facts(scores: Sequence[Score], run: Table2Run) -> dict[str, Any]:
+def _facts(scores: Sequence[Score], run: Table2Run, methods: Sequence[str]) -> dict[str, Any]:
     seeds = sorted({score.seed for score in scores})
-    methods = list(dict.fromkeys(score.method for score in scores if score.method != RAW))
+    around = surroundings()
+    if codes := noted(score.code for score in scores):  # those of the scores, which may be older than today
+        around["versions"] |= {"napari-stainxfer": codes}
+    if dates := noted(score.date for score in scores):
+        around["date"] = dates
     options = {
         "mpp": run.mpp,
         "preset": run.preset,
@@ -87,17 +99,21 @@ def _facts(scores: Sequence[Score], run: Table2Run) -> dict[str, Any]:
             name: sorted({getattr(score, name) for score in scores})
             for name in ("threads", "device", "processor")
         },
-        **surroundings(),
+        **around,
     }
 
 
-def _markdown(table: dict[str, dict[str, list[float]]], facts: dict[str, Any]) -> str:
+def _markdown(
+    table: dict[str, dict[str, list[float]]], facts: dict[str, Any], failed: Sequence[Failure]
+) -> str:
     columns = list(dict.fromkeys(column for row in table.values() for column in row))
     rows = {
         name: [_cell(row.get(column, []), digits=1 if column in _HEADS else 3) for column in columns]
         for name, row in table.items()
     }
-    return as_markdown("Dice, higher is better", [_HEADS.get(name, name) for name in columns], rows, facts)
+    heads = [_HEADS.get(name, name) for name in columns]
+    sentences = [f"{one.lab}, {one.method}, seed {one.seed}: {one.why}" for one in failed]
+    return as_markdown("Dice, higher is better", heads, rows, facts, not_possible=sentences)
 
 
 def _cell(values: Sequence[float], digits: int) -> str:

@@ -24,6 +24,9 @@ class Score(BaseModel):
         Of reading, transferring and segmenting the judged images.
     threads, device, processor
         That it was computed with.
+    code, date
+        Version of this package, with its commit in a checkout, and the day; empty in scores of versions that
+        did not note it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,22 +41,40 @@ class Score(BaseModel):
     threads: int
     device: str
     processor: str
+    code: str = ""
+    date: str = ""
+
+
+class Failure(BaseModel):
+    """Why a method could not be fitted to one lab."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    lab: str
+    method: str
+    seed: int
+    why: str
 
 
 def summarise(scores: Sequence[Score]) -> dict[str, dict[str, list[float]]]:
     """By method and column, a value for every seed.
 
     The columns are the labs in the order they come, mean and worst of all but the first lab, and, averaged
-    over the labs, the seconds of the fit and the size of the model in MB. The first lab has raw only.
+    over the labs, the seconds of the fit and the size of the model in MB. The first lab has raw only. A
+    method that has no value for some lab has none of these, so that no two means are over different labs.
     """
     home = scores[0].lab
+    all_away = {(score.lab, score.seed) for score in scores if score.method == RAW and score.lab != home}
     table: dict[str, dict[str, list[float]]] = {}
     for method in dict.fromkeys(score.method for score in scores):
         row: dict[str, list[float]] = {}
         of_method = [score for score in scores if score.method == method]
         for score in of_method:
             row.setdefault(score.lab, []).append(score.dice)
+        table[method] = row
         away = [score for score in of_method if score.lab != home]
+        if {(score.lab, score.seed) for score in away} != all_away:
+            continue
         for seed in dict.fromkeys(score.seed for score in away):
             values = [score.dice for score in away if score.seed == seed]
             row.setdefault(MEAN, []).append(fmean(values))
@@ -61,12 +82,14 @@ def summarise(scores: Sequence[Score]) -> dict[str, dict[str, list[float]]]:
         if method != RAW and away:
             row[FIT_SECONDS] = [fmean(score.fit_seconds for score in away)]
             row[SIZE_MB] = [fmean(score.model_bytes for score in away) / 1e6]
-        table[method] = row
     return table
 
 
-def distance_left(table: dict[str, dict[str, list[float]]], home: str, method: str) -> float:
-    """How much of raw's mean distance to the first lab's own Dice is left: 0.5 is halved, 0 is closed."""
+def distance_left(table: dict[str, dict[str, list[float]]], home: str, method: str) -> float | None:
+    """How much of raw's mean distance to the first lab's own Dice is left: 0.5 is halved, 0 is closed.
+
+    None where raw is as good as the first lab's own Dice or better: there is nothing to close.
+    """
     own = fmean(table[RAW][home])
     before = own - fmean(table[RAW][MEAN])
-    return (own - fmean(table[method][MEAN])) / before if before else float("nan")
+    return (own - fmean(table[method][MEAN])) / before if before > 0 else None

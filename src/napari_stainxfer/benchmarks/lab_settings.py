@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict
-
-from napari_stainxfer.errors import StainTransferError
-from napari_stainxfer.files import replacing
+from napari_stainxfer.benchmarks.kept import KeptRun
 from napari_stainxfer.segmentation import SegmenterSettings
 
-_NAME = "run.json"
 
-
-class Table2Run(BaseModel):
+class Table2Run(KeptRun):
     """One run: which labs, which segmenter, how methods are fitted.
 
     Attributes
@@ -28,9 +21,10 @@ class Table2Run(BaseModel):
         What the segmenter's backbone starts from, or ``random``.
     given
         A finished segmenter for every seed, in place of training one; its file's name.
+    images, given_hash
+        Hashes of what stands in the folder of labs and in the segmenter's file, which both can be replaced
+        under the same name; empty for the phantom, which is made from code, and where nothing is given.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: str
     mpp: float | None = None
@@ -39,22 +33,5 @@ class Table2Run(BaseModel):
     segmenter: SegmenterSettings
     weights: str = "random"
     given: str | None = None
-
-    def keep(self, folder: Path) -> None:
-        """Write it into the folder of the results, or check that what stands there is the same.
-
-        Raises
-        ------
-        StainTransferError
-            When the folder holds the results of another run.
-        """
-        path = folder / _NAME
-        if path.exists():
-            if path.read_text(encoding="utf-8") != self.model_dump_json(indent=1):
-                raise StainTransferError(
-                    f"{folder} holds the results of a run with other data or settings; give another folder, "
-                    "or delete it to start anew."
-                )
-            return
-        with replacing(path) as temporary:
-            temporary.write_text(self.model_dump_json(indent=1), encoding="utf-8")
+    images: str = ""
+    given_hash: str = ""

@@ -13,8 +13,16 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from napari_stainxfer.benchmarks.circumstances import command, surroundings
+from napari_stainxfer.benchmarks.kept import noted
 from napari_stainxfer.benchmarks.markdown import as_markdown
-from napari_stainxfer.benchmarks.table1 import RAW, TRUTH, Result, Table1Run, picture_path
+from napari_stainxfer.benchmarks.table1 import (
+    RAW,
+    TRUTH,
+    Failure,
+    Result,
+    Table1Run,
+    picture_path,
+)
 from napari_stainxfer.evaluation import METRICS
 from napari_stainxfer.files import replacing
 
@@ -24,7 +32,9 @@ _INCHES = 1.8
 _COSTS = {"fit_seconds": "fit, s", "mpx_per_second": "Mpx/s", "model_mb": "model, MB"}
 
 
-def write_table1(folder: Path, results: Sequence[Result], run: Table1Run) -> dict[str, Any]:
+def write_table1(
+    folder: Path, results: Sequence[Result], run: Table1Run, failed: Sequence[Failure] = ()
+) -> dict[str, Any]:
     """Write ``table1.md``, ``table1.json`` and ``table1.png``.
 
     Returns
@@ -40,12 +50,13 @@ def write_table1(folder: Path, results: Sequence[Result], run: Table1Run) -> dic
             method: {name: [_json(value) for value in values] for name, values in row.items()}
             for method, row in table.items()
         },
+        "failed": [failure._asdict() for failure in failed],
         "results": [json.loads(result.model_dump_json()) for result in results],
     }
     with replacing(paths["json"]) as temporary:
         temporary.write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")
     with replacing(paths["md"]) as temporary:
-        temporary.write_text(_markdown(table, facts), encoding="utf-8")
+        temporary.write_text(_markdown(table, facts, failed), encoding="utf-8")
     _panel(paths["png"], folder, results)
     return {
         **{ending: str(path) for ending, path in paths.items()},
@@ -79,6 +90,13 @@ def summarise(results: Sequence[Result]) -> dict[str, dict[str, list[float]]]:
 def _facts(results: Sequence[Result], run: Table1Run) -> dict[str, Any]:
     seeds = sorted({result.seed for result in results})
     methods = list(dict.fromkeys(result.method for result in results if result.method != RAW))
+    around = surroundings()
+    if codes := noted(
+        result.code for result in results
+    ):  # those of the results, which may be older than today
+        around["versions"] |= {"napari-stainxfer": codes}
+    if dates := noted(result.date for result in results):
+        around["date"] = dates
     options = {"mpp": run.mpp, "preset": run.preset, "epochs": run.epochs, "lpips": bool(run.lpips)}
     return {
         "command": command("table1", run.data, methods, seeds, options),
@@ -94,11 +112,13 @@ def _facts(results: Sequence[Result], run: Table1Run) -> dict[str, Any]:
             name: sorted({getattr(result, name) for result in results})
             for name in ("threads", "device", "processor")
         },
-        **surroundings(),
+        **around,
     }
 
 
-def _markdown(table: Mapping[str, Mapping[str, Sequence[float]]], facts: Mapping[str, Any]) -> str:
+def _markdown(
+    table: Mapping[str, Mapping[str, Sequence[float]]], facts: Mapping[str, Any], failed: Sequence[Failure]
+) -> str:
     measures = [name for name in METRICS if any(name in row for row in table.values())]
     heads = {name: _head(name) for name in measures} | _COSTS
     heads = {name: head for name, head in heads.items() if any(name in row for row in table.values())}
@@ -106,7 +126,8 @@ def _markdown(table: Mapping[str, Mapping[str, Sequence[float]]], facts: Mapping
         method: [_cell(row.get(name, ()), spread=name not in _COSTS) for name in heads]
         for method, row in table.items()
     }
-    return as_markdown("", list(heads.values()), rows, facts)
+    sentences = [f"{one.method}, seed {one.seed}: {one.why}" for one in failed]
+    return as_markdown("", list(heads.values()), rows, facts, not_possible=sentences)
 
 
 def _head(name: str) -> str:

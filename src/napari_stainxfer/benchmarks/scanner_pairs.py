@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from skimage.registration import phase_cross_correlation
 
-from napari_stainxfer.benchmarks.lab_images import scaled
+from napari_stainxfer.benchmarks.lab_images import checked, scaled
 from napari_stainxfer.errors import SlideError, StainTransferError
 from napari_stainxfer.methods import slide_glass
 from napari_stainxfer.phantom import phantom_masks, phantom_slide
@@ -31,6 +32,10 @@ _MPP = 1.0
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 _MOST_SHIFT = 0.1  # of the frame's side
 _GLASS_DENSITY = 0.03
+
+
+_Frames = tuple[tuple[Path, Path], Sequence[RGB]]
+"""Files of a pair, source first, and their registered pixels."""
 
 
 class Field(NamedTuple):
@@ -121,7 +126,7 @@ def _phantom_boxes(side: int) -> Iterator[Box]:
 
 
 def folder_pairs(folder: Path, mpp: float | None = None) -> ScannerPairs:
-    """Pairs of frames from a folder, registered; every other pair is fitted on, the others are judged.
+    """Pairs of frames from a folder, registered; of every other slide they are fitted on, the others judged.
 
     Two layouts are known. That of MITOS-ATYPIA-14: frames whose names differ in their first letter alone, A
     for Aperio, which is the source, and H for Hamamatsu, the reference, in any folders below. Of its two
@@ -135,7 +140,7 @@ def folder_pairs(folder: Path, mpp: float | None = None) -> ScannerPairs:
     Parameters
     ----------
     mpp
-        um/px of the source's frames; by default what their files say, or MITOS-ATYPIA-14's.
+        um/px of the source's frames where their files do not say it; by default MITOS-ATYPIA-14's.
 
     Raises
     ------
@@ -153,29 +158,54 @@ def folder_pairs(folder: Path, mpp: float | None = None) -> ScannerPairs:
             "names in both, or MITOS-ATYPIA-14's frames, whose names begin with A and H."
         )
     frames = [_registered(source, reference) for source, reference in names]
-    found = mpp or _own_mpp(names[0][0]) or known
+    checked(mpp)
+    found = next((one for one in (_own_mpp(names[0][0]), mpp, known) if one is not None), None)
     if found is None:
         raise StainTransferError(f"{names[0][0]} does not say its um/px; give it as --mpp.")
     if len(frames) == 1:
         fitted, judged = _halves(frames[0])
-        train, test = [fitted], [(names[0][0].stem, judged)]
+        train: Sequence[_Frames] = [(names[0], fitted)]
+        test: Sequence[_Frames] = [(names[0], judged)]
     else:
-        train = frames[::2]
-        test = [(path.stem, frame) for (path, _), frame in zip(names[1::2], frames[1::2], strict=True)]
+        train, test = _divided([*zip(names, frames, strict=True)])
     sources, references = (
-        tuple(
-            Slide.from_array(pair[side], mpp=found, name=f"{name} {number}")
-            for number, pair in enumerate(train)
-        )
-        for side, name in enumerate(("source", "reference"))
+        tuple(Slide.from_array(pair[side], mpp=found, name=paths[side].name) for paths, pair in train)
+        for side in (0, 1)
     )
     glass = slide_glass(sources[0])
     at = max(found, _MPP)
     fields = []
-    for name, pair in test:
+    for paths, pair in test:
         pixels, truth = (scaled(side, found, at) for side in pair)
-        fields.append(Field(name, pair[0], pixels, truth, None, _clear(pixels, glass)))
+        fields.append(Field(paths[0].stem, pair[0], pixels, truth, None, _clear(pixels, glass)))
     return ScannerPairs(references, sources, tuple(fields), found, at, glass)
+
+
+def content_hash(pairs: ScannerPairs) -> str:
+    """Sixteen hexadecimal digits that are others when frames or their um/px are."""
+    digest = hashlib.sha256(f"{pairs.given_mpp}".encode())
+    for slide in (*pairs.references, *pairs.sources):
+        digest.update(slide.read_region(Box(0, 0, *slide.shape)).tobytes())
+    for field in pairs.fields:
+        digest.update(field.given.tobytes())
+        digest.update(field.truth.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _divided(frames: Sequence[_Frames]) -> tuple[Sequence[_Frames], Sequence[_Frames]]:
+    """What is fitted on, and what is judged: every other slide, or of a single one every other frame.
+
+    Frames of a slide lie side by side. Which slide one is of, its name says before the first underscore.
+    """
+    slides = [paths[0].stem.partition("_")[0] for paths, _ in frames]
+    known = list(dict.fromkeys(slides))
+    if len(known) in (1, len(slides)):
+        return frames[::2], frames[1::2]
+    marked = [*zip(slides, frames, strict=True)]
+    fitted, judged = (
+        [frame for slide, frame in marked if slide in some] for some in (known[::2], known[1::2])
+    )
+    return fitted, judged
 
 
 def _mitos(folder: Path) -> tuple[list[tuple[Path, Path]], float | None]:
@@ -189,7 +219,10 @@ def _mitos(folder: Path) -> tuple[list[tuple[Path, Path]], float | None]:
 
 
 def _by_letter(paths: Sequence[Path]) -> list[tuple[Path, Path]]:
-    files = {path.name: path for path in paths}
+    files: dict[str, Path] = {}
+    for path in paths:
+        if files.setdefault(path.name, path) is not path:
+            raise StainTransferError(f"{files[path.name]} and {path} have one name; keep one of them.")
     pairs = ((path, files.get("H" + name[1:])) for name, path in files.items() if name.startswith("A"))
     return [(source, reference) for source, reference in pairs if reference is not None]
 

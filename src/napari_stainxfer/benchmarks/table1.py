@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
-from napari_stainxfer.benchmarks.circumstances import Clock, computed_on
+from napari_stainxfer.benchmarks import kept
+from napari_stainxfer.benchmarks.circumstances import Clock, computed_on, surroundings
 from napari_stainxfer.benchmarks.equal_time import epochs_in
+from napari_stainxfer.benchmarks.kept import KeptRun
 from napari_stainxfer.benchmarks.lab_images import scaled
 from napari_stainxfer.benchmarks.scanner_pairs import Field, ScannerPairs
 from napari_stainxfer.errors import StainTransferError
@@ -27,10 +29,10 @@ from napari_stainxfer.training import Event
 RAW, TRUTH = "raw", "reference"
 PAPERS_OWN = "nst-ad-hrnet"
 _GIVEN_TIME = ("staingan", "staingan-identity")
-_RUN, _PAIRS = "run.json", "pairs.geojson"
+_PAIRS = "pairs.geojson"
 
 
-class Table1Run(BaseModel):
+class Table1Run(KeptRun):
     """What decides the outcome, kept beside it.
 
     Attributes
@@ -43,15 +45,16 @@ class Table1Run(BaseModel):
         Of the methods that are trained.
     lpips
         Those of ``LPIPS_METRICS`` that are taken as well.
+    frames
+        Hash of what stands in the folder, which can be replaced under the same name; empty for the phantom.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     data: str
     mpp: float | None = None
     preset: str = "quick"
     epochs: int | None = None
     lpips: tuple[str, ...] = ()
+    frames: str = ""
 
 
 class Result(BaseModel):
@@ -65,12 +68,17 @@ class Result(BaseModel):
         Of the fitting, as the model's card has them.
     fit_seconds
         Of fitting, on pairs that were there.
+    seconds_given
+        That it was to take, or None where nobody set a time.
     mpx_per_second
         Of transferring the judged fields.
     model_bytes
         0 for raw.
     threads, device, processor
         That it was computed with.
+    code, date
+        Version of this package, with its commit in a checkout, and the day; empty in results of versions
+        that did not note it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
@@ -80,11 +88,22 @@ class Result(BaseModel):
     values: dict[str, list[float]]
     settings: dict[str, Any] = {}
     fit_seconds: float = 0.0
+    seconds_given: float | None = None
     mpx_per_second: float = 0.0
     model_bytes: int = 0
     threads: int
     device: str
     processor: str
+    code: str = ""
+    date: str = ""
+
+
+class Failure(NamedTuple):
+    """Why a method could not be fitted."""
+
+    method: str
+    seed: int
+    why: str
 
 
 Tell = Callable[[str, int, int, float | None], None]
@@ -102,13 +121,16 @@ def run_table1(
     device: str = "auto",
     on_part: Tell | None = None,
     on_training: Callable[[Event], None] | None = None,
+    on_failed: Callable[[Failure], None] | None = None,
 ) -> list[Result]:
     """Measure everything that is not yet in the folder; returns all results, raw first.
 
     The pairs of patches are suggested once and are the same for every method and seed. Fitted methods,
     results and pictures are kept as soon as they are there: a run that was stopped goes on where it was.
     Methods that measure tissue do not depend on a seed and have one result. StainGAN gets as many epochs as
-    fit into the seconds that the paper's method took with the same seed, if that is measured too.
+    fit into the seconds that the paper's method took with the same seed, if that is measured too, now or by
+    an earlier run; without a time it is measured again once there is one. A method that cannot be fitted has
+    no result: ``on_failed`` is told, nothing is kept of it, and the run goes on with the others.
 
     Raises
     ------
@@ -119,31 +141,45 @@ def run_table1(
         if method not in METHODS:
             raise StainTransferError(f"No method is called {method!r}; there are {', '.join(METHODS)}.")
     make_folder(folder)
-    _keep(run, folder)
+    run.keep(folder)
     parts = [(RAW, seeds[0])]
     for method in sorted(methods, key=_GIVEN_TIME.__contains__):  # after the one whose time they are given
         parts += [(method, seed) for seed in (seeds[:1] if METHODS[method].fitted_on == "tissue" else seeds)]
     results: list[Result] = []
     clock = Clock()
+    noted = {"code": surroundings()["versions"]["napari-stainxfer"]}  # what runs, whatever is committed later
     for done, (method, seed) in enumerate(parts):
-        path = _path(folder, method, seed, "json")
-        if path.exists():
-            results.append(Result.model_validate_json(path.read_text(encoding="utf-8")))
+        path, seconds = _path(folder, method, seed, "json"), None
+        if method in _GIVEN_TIME and run.epochs is None:
+            papers_own = kept.read(_path(folder, PAPERS_OWN, seed, "json"), Result)
+            seconds = papers_own.fit_seconds if papers_own is not None else None
+        result = kept.read(path, Result)
+        if result is not None and seconds is not None and result.seconds_given is None:
+            path.with_suffix(".safetensors").unlink(missing_ok=True)
+            result = None
+        if result is not None:
+            results.append(result)
             continue
         if on_part is not None:
             left = clock.left([_kind(name) for name, _ in parts[done:]])
             on_part(f"{method}, seed {seed}", done, len(parts), left)
         started = time.perf_counter()
+        blank = Result(
+            method=method, seed=seed, values={}, **noted, date=surroundings()["date"], **computed_on(device)
+        )
         if method == RAW:
-            blank = Result(method=RAW, seed=seed, values={}, **computed_on(device))
             result = _judged(pairs, None, blank, folder, run.lpips)
         else:
-            told = {(one.method, one.seed): one.fit_seconds for one in results}
-            seconds = told.get((PAPERS_OWN, seed)) if method in _GIVEN_TIME else None
-            result = _fitted(pairs, folder, run, method, seed, device, on_training, seconds)
+            try:
+                _fit(pairs, folder, run, method, seed, device, on_training, seconds)
+            except StainTransferError as error:
+                if on_failed is not None:
+                    on_failed(Failure(method, seed, str(error)))
+                continue
+            model, blank = _fitted(folder, blank.model_copy(update={"seconds_given": seconds}), device)
+            result = _judged(pairs, model, blank, folder, run.lpips)
         clock.note(_kind(method), time.perf_counter() - started)
-        with replacing(path) as temporary:
-            temporary.write_text(result.model_dump_json(indent=1), encoding="utf-8")
+        kept.write(path, result)
         results.append(result)
     _show(folder, TRUTH, seeds[0], pairs.fields, [field.truth for field in pairs.fields])
     return results
@@ -154,7 +190,7 @@ def picture_path(folder: Path, method: str, seed: int, field: int) -> Path:
     return _path(folder, method, seed, f"{field}.png")
 
 
-def _fitted(
+def _fit(
     pairs: ScannerPairs,
     folder: Path,
     run: Table1Run,
@@ -163,32 +199,36 @@ def _fitted(
     device: str,
     on_training: Callable[[Event], None] | None,
     seconds_given: float | None,
-) -> Result:
+) -> None:
+    """Fit a method and keep the model and its seconds, where that is not done yet."""
+    path = _path(folder, method, seed, "safetensors")
+    timing = path.with_suffix(".seconds")
+    if path.exists() and timing.exists():
+        return
     given: dict[str, Any] = {"method": method, "seed": seed, "device": device}
     if METHODS[method].fitted_on != "tissue":
         given |= {"pairs": _patch_pairs(pairs, folder), "preset": run.preset, "epochs": run.epochs}
     sides = list(pairs.references), list(pairs.sources)
-    path = _path(folder, method, seed, "safetensors")
-    timing = path.with_suffix(".seconds")
-    if not path.exists() or not timing.exists():
-        if seconds_given and run.epochs is None:
-            given["epochs"] = epochs_in(seconds_given, lambda listen: fit(*sides, on_event=listen, **given))
-        started = time.perf_counter()
-        model = fit(*sides, on_event=on_training, **given)
-        seconds = time.perf_counter() - started
-        model.save(path)
-        timing.write_text(f"{seconds:.3f}", encoding="utf-8")
+    if seconds_given:
+        given["epochs"] = epochs_in(seconds_given, lambda listen: fit(*sides, on_event=listen, **given))
+    started = time.perf_counter()
+    model = fit(*sides, on_event=on_training, **given)
+    seconds = time.perf_counter() - started
+    model.save(path)
+    with replacing(timing) as temporary:
+        temporary.write_text(f"{seconds:.3f}", encoding="utf-8")
+
+
+def _fitted(folder: Path, result: Result, device: str) -> tuple[Model, Result]:
+    """The model of a method that is fitted, and what it cost."""
+    path = _path(folder, result.method, result.seed, "safetensors")
     model = load(path).to(device)
-    result = Result(
-        method=method,
-        seed=seed,
-        values={},
-        settings=model.card.settings,
-        fit_seconds=float(timing.read_text(encoding="utf-8")),
-        model_bytes=path.stat().st_size,
-        **computed_on(device),
-    )
-    return _judged(pairs, model, result, folder, run.lpips)
+    costs = {
+        "settings": model.card.settings,
+        "fit_seconds": float(path.with_suffix(".seconds").read_text(encoding="utf-8")),
+        "model_bytes": path.stat().st_size,
+    }
+    return model, result.model_copy(update=costs)
 
 
 def _judged(
@@ -234,19 +274,6 @@ def _show(folder: Path, method: str, seed: int, fields: Sequence[Field], images:
 def _kind(method: str) -> str:
     """Methods that take about as long."""
     return method if method in METHODS and METHODS[method].fitted_on != "tissue" else "quick"
-
-
-def _keep(run: Table1Run, folder: Path) -> None:
-    """Write down what decides the outcome, or check that it is what stands there."""
-    path = folder / _RUN
-    if not path.exists():
-        with replacing(path) as temporary:
-            temporary.write_text(run.model_dump_json(indent=1), encoding="utf-8")
-    elif path.read_text(encoding="utf-8") != run.model_dump_json(indent=1):
-        raise StainTransferError(
-            f"{folder} holds the results of a run with other data or settings; give another folder, or "
-            "delete it to start anew."
-        )
 
 
 def _path(folder: Path, method: str, seed: int, suffix: str) -> Path:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from napari_stainxfer.benchmarks.circumstances import Clock, computed_on
+from napari_stainxfer.benchmarks import kept
+from napari_stainxfer.benchmarks.circumstances import Clock, computed_on, surroundings
 from napari_stainxfer.benchmarks.lab_images import (
     Labelled,
     LabImages,
@@ -19,7 +20,7 @@ from napari_stainxfer.benchmarks.lab_images import (
     scaled,
 )
 from napari_stainxfer.benchmarks.lab_pictures import save_outlines
-from napari_stainxfer.benchmarks.lab_scores import RAW, Score
+from napari_stainxfer.benchmarks.lab_scores import RAW, Failure, Score
 from napari_stainxfer.benchmarks.lab_settings import Table2Run
 from napari_stainxfer.errors import StainTransferError
 from napari_stainxfer.evaluation import dice
@@ -58,6 +59,9 @@ class Listener(Protocol):
     def segmenter(self, event: SegmenterEvent) -> None:
         """Pass on an event of the segmenter's training."""
 
+    def failed(self, failure: Failure) -> None:
+        """Hear of a method that is not possible for a lab; the run goes on with the others."""
+
 
 def run_table2(
     labs: Sequence[LabImages],
@@ -72,6 +76,9 @@ def run_table2(
     listener: Listener,
 ) -> list[Score]:
     """Measure everything that is not yet in the folder; returns all scores.
+
+    A method that cannot be fitted to a lab has no score there: the listener is told, and nothing is kept of
+    it, so that the next run tries again.
 
     A segmenter, a fitted method and a score are kept in the folder as soon as they are there, and a
     training's checkpoint after every epoch, so a run that was stopped goes on where it was.
@@ -107,13 +114,16 @@ def run_table2(
     clock = Clock()
     scores = []
     for number, part in enumerate(parts):
-        kept = bench.kept(part)
-        if kept is None:
+        score = bench.kept(part)
+        if score is None:
             listener.part(part, number, len(parts), clock.left([one.method for one in parts[number:]]))
             started = time.perf_counter()
-            kept = bench.measure(part)
+            if why := bench.fit(part):
+                listener.failed(Failure(lab=part.lab, method=part.method, seed=part.seed, why=why))
+                continue
+            score = bench.measure(part)
             clock.note(part.method, time.perf_counter() - started)
-        scores.append(kept)
+        scores.append(score)
     return scores
 
 
@@ -145,20 +155,21 @@ class _Bench:
         self._segmenters: dict[int, Segmenter] = {}
         self._read, self._pixels = "", dict[tuple[str, float], RGB]()  # of one lab at a time, for all methods
         self._given = given
+        self._code = surroundings()["versions"]["napari-stainxfer"]  # what runs, whatever is committed later
         slides = [labelled.slide for lab in labs for labelled in (*lab.taught, *lab.judged)]
         self._read_mpp = shared_mpp(slides)
 
     def kept(self, part: Part) -> Score | None:
-        path = self._path(part, "json")
-        return Score.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None
+        return kept.read(self._path(part, "json"), Score)
 
     def measure(self, part: Part) -> Score:
+        """Score a part whose method is fitted."""
         segmenter = self._segmenter(part.seed)
         if part.lab != self._read:
             self._read = part.lab
             self._pixels.clear()
         lab = self._labs[part.lab]
-        model, fit_seconds = (None, 0.0) if part.method == RAW else self._model(part, lab)
+        model, fit_seconds = (None, 0.0) if part.method == RAW else self._model(part)
         started = time.perf_counter()
         found, truth, shown = [], [], None
         for labelled in lab.judged:
@@ -177,12 +188,13 @@ class _Bench:
             fit_seconds=fit_seconds,
             seconds=round(time.perf_counter() - started, 1),
             model_bytes=0 if model is None else self._path(part, "safetensors").stat().st_size,
+            code=self._code,
+            date=surroundings()["date"],
             **computed_on(self._device),
         )
         if shown is not None:
             save_outlines(self._path(part, "png"), *shown)
-        with replacing(self._path(part, "json")) as temporary:
-            temporary.write_text(score.model_dump_json(indent=1), encoding="utf-8")
+        kept.write(self._path(part, "json"), score)
         return score
 
     def _seen(self, labelled: Labelled, model: Model | None, mpp: float) -> RGB:
@@ -214,19 +226,26 @@ class _Bench:
             self._segmenters[seed] = load_segmenter(path).to(self._device)
         return self._segmenters[seed]
 
-    def _model(self, part: Part, lab: LabImages) -> tuple[Model, float]:
-        """The fitted method and its seconds; of a training that was stopped, those since then."""
+    def fit(self, part: Part) -> str:
+        """Fit the method where that is not done yet; returns why it is not possible, else nothing.
+
+        The seconds of a training that was stopped are those since then. An error in writing the model is not
+        the method's: it ends the run.
+        """
         path, timing = self._path(part, "safetensors"), self._path(part, "seconds")
-        if not path.exists() or not timing.exists():
-            checkpoint = path.with_suffix(".checkpoint")
-            trained = METHODS[part.method].fitted_on != "tissue"
-            options: dict[str, Any] = {
-                "pairs": self._pairs(lab) if trained else None,
-                "epochs": self._run.epochs,
-                "preset": self._run.preset,
-                "checkpoint": checkpoint,
-                "resume": checkpoint.exists(),
-            }
+        if part.method == RAW or (path.exists() and timing.exists()):
+            return ""
+        lab, checkpoint = self._labs[part.lab], path.with_suffix(".checkpoint")
+        try:
+            options: dict[str, Any] = {}
+            if METHODS[part.method].fitted_on != "tissue":
+                options = {
+                    "pairs": self._pairs(lab),
+                    "epochs": self._run.epochs,
+                    "preset": self._run.preset,
+                    "checkpoint": checkpoint,
+                    "resume": checkpoint.exists(),
+                }
             started = time.perf_counter()
             model = fit(
                 self._reference.fitted,
@@ -235,14 +254,21 @@ class _Bench:
                 seed=part.seed,
                 device=self._device,
                 on_event=self._listener.training,
-                **(options if trained else {}),
+                **options,
             )
-            seconds = time.perf_counter() - started
-            model.save(path)
-            with replacing(timing) as temporary:
-                temporary.write_text(f"{seconds:.1f}", encoding="utf-8")
-            checkpoint.unlink(missing_ok=True)
-        return load(path).to(self._device), float(timing.read_text(encoding="utf-8"))
+        except StainTransferError as error:
+            return str(error)
+        seconds = time.perf_counter() - started
+        model.save(path)
+        with replacing(timing) as temporary:
+            temporary.write_text(f"{seconds:.1f}", encoding="utf-8")
+        checkpoint.unlink(missing_ok=True)
+        return ""
+
+    def _model(self, part: Part) -> tuple[Model, float]:
+        """The fitted method and its seconds."""
+        seconds = float(self._path(part, "seconds").read_text(encoding="utf-8"))
+        return load(self._path(part, "safetensors")).to(self._device), seconds
 
     def _pairs(self, lab: LabImages) -> Pairs:
         """The same for every method and seed: suggested once, then read again."""

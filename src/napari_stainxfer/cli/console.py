@@ -27,7 +27,7 @@ def say(message: str) -> None:
 def give(results: dict[str, Any], *, as_json: bool) -> None:
     """Print results on standard output: one JSON object, or a line each."""
     if as_json:
-        print(json.dumps(results, default=str))  # noqa: T201 (this is the one place that prints)
+        print(json.dumps(results, default=str, allow_nan=False))  # noqa: T201 (this is the one place that prints)
         return
     width = max(map(len, results), default=0)
     for name, value in results.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from napari_stainxfer.segmentation import SegmenterEvent
 from napari_stainxfer.training import Event
 
 if TYPE_CHECKING:
+    from napari_stainxfer.benchmarks.lab_scores import Failure
     from napari_stainxfer.benchmarks.table2 import Part
 
 _ALL = "reinhard,macenko,vahadane,nst-ad-hrnet"
@@ -48,7 +50,7 @@ def table2(
     Every part that is done is kept in the folder; the same command goes on with a run that was stopped.
     """
     from napari_stainxfer.benchmarks.circumstances import PHANTOM
-    from napari_stainxfer.benchmarks.lab_images import folder_labs, phantom_labs
+    from napari_stainxfer.benchmarks.lab_images import content_hash, folder_labs, phantom_labs
     from napari_stainxfer.benchmarks.lab_report import write_table2
     from napari_stainxfer.benchmarks.lab_settings import Table2Run
     from napari_stainxfer.benchmarks.table2 import run_table2
@@ -60,6 +62,7 @@ def table2(
     settings = (
         given.card.settings if given else SegmenterSettings.model_validate({"steps": steps} if steps else {})
     )
+    labs = phantom_labs(size) if data is None else folder_labs(data, mpp)
     run = Table2Run(
         data=PHANTOM.format(size) if data is None else str(data.resolve()),
         mpp=mpp,
@@ -68,33 +71,35 @@ def table2(
         segmenter=settings,
         weights=weights or "random",
         given=segmenter.name if segmenter else None,
+        images="" if data is None else content_hash(labs),
+        given_hash=hashlib.sha256(segmenter.read_bytes()).hexdigest()[:16] if segmenter else "",
     )
-    labs = phantom_labs(size) if data is None else folder_labs(data, mpp)
+    failed: list[Failure] = []
     with console.bar("Now") as bar, stopping.stoppable() as stop:
         try:
             scores = run_table2(
                 labs,
                 output,
                 run,
-                methods=[name for name in methods.split(",") if name],
+                methods=options.parse_names(methods),
                 seeds=options.parse_numbers(seeds, "--seeds"),
                 given=given,
                 weights=weights,
                 device=device,
-                listener=_Told(bar, stop),
+                listener=_Told(bar, stop, failed),
             )
         except KeyboardInterrupt:
             raise stopping.StoppedError(
                 f"Stopped. Go on with the same command; what is done is in {output}."
             ) from None
-    console.give(write_table2(output, scores, run), as_json=as_json)
+    console.give(write_table2(output, scores, run, failed), as_json=as_json)
 
 
 class _Told:
-    """Says what a run does: a line for every part, a bar for what happens within it."""
+    """Says what a run does: a line for every part, a bar for what happens within it; notes what failed."""
 
-    def __init__(self, bar: console.Bar, stop: Callable[[], None]) -> None:
-        self._bar, self._stop = bar, stop
+    def __init__(self, bar: console.Bar, stop: Callable[[], None], failed: list[Failure]) -> None:
+        self._bar, self._stop, self._failed = bar, stop, failed
 
     def part(self, part: Part, done: int, total: int, seconds_left: float | None) -> None:
         self._stop()
@@ -109,3 +114,7 @@ class _Told:
     def segmenter(self, event: SegmenterEvent) -> None:
         self._bar.segmenter(event)
         self._stop()
+
+    def failed(self, failure: Failure) -> None:
+        console.say(f"{failure.lab}, {failure.method}: not possible: {failure.why}")
+        self._failed.append(failure)

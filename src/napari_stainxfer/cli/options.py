@@ -54,7 +54,7 @@ def parse_region(text: str | None) -> Box | None:
 
 
 def parse_numbers(text: str, option: str) -> list[int]:
-    """Whole numbers separated by commas.
+    """Whole numbers separated by commas, each once.
 
     Raises
     ------
@@ -67,4 +67,9 @@ def parse_numbers(text: str, option: str) -> list[int]:
         numbers = []
     if not numbers or min(numbers) < 0:
         raise StainTransferError(f"{option} {text!r} are not numbers; give them as 0,1,2.")
-    return numbers
+    return list(dict.fromkeys(numbers))
+
+
+def parse_names(text: str) -> list[str]:
+    """Names separated by commas, each once."""
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))

@@ -41,8 +41,8 @@ def table1(
     """
     from napari_stainxfer.benchmarks.circumstances import PHANTOM
     from napari_stainxfer.benchmarks.pairs_report import write_table1
-    from napari_stainxfer.benchmarks.scanner_pairs import folder_pairs, phantom_pairs
-    from napari_stainxfer.benchmarks.table1 import Table1Run, run_table1
+    from napari_stainxfer.benchmarks.scanner_pairs import content_hash, folder_pairs, phantom_pairs
+    from napari_stainxfer.benchmarks.table1 import Failure, Table1Run, run_table1
     from napari_stainxfer.evaluation import LPIPS_METRICS
     from napari_stainxfer.methods import METHODS
 
@@ -53,7 +53,9 @@ def table1(
         preset=preset,
         epochs=epochs,
         lpips=LPIPS_METRICS if lpips else (),
+        frames="" if data is None else content_hash(pairs),
     )
+    failed: list[Failure] = []
     with console.bar("Now") as bar, stopping.stoppable() as stop:
 
         def on_part(name: str, done: int, total: int, seconds_left: float | None) -> None:
@@ -66,19 +68,24 @@ def table1(
             bar.training(event)
             stop()
 
+        def on_failed(failure: Failure) -> None:
+            console.say(f"{failure.method}, seed {failure.seed}: not possible: {failure.why}")
+            failed.append(failure)
+
         try:
             results = run_table1(
                 pairs,
                 output,
                 run,
-                methods=list(METHODS) if methods is None else [name for name in methods.split(",") if name],
+                methods=list(METHODS) if methods is None else options.parse_names(methods),
                 seeds=options.parse_numbers(seeds, "--seeds"),
                 device=device,
                 on_part=on_part,
                 on_training=on_training,
+                on_failed=on_failed,
             )
         except KeyboardInterrupt:
             raise stopping.StoppedError(
                 f"Stopped. Go on with the same command; what is done is in {output}."
             ) from None
-    console.give(write_table1(output, results, run), as_json=as_json)
+    console.give(write_table1(output, results, run, failed), as_json=as_json)

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from napari_stainxfer.cli import console, options, stopping
+from napari_stainxfer.errors import TrainingError
+from napari_stainxfer.files import make_folder
 from napari_stainxfer.segmentation import SegmenterEvent
 
 Weights = Annotated[
@@ -36,6 +38,11 @@ def segmenter(
     from napari_stainxfer.benchmarks.lab_images import folder_examples, phantom_examples
     from napari_stainxfer.segmentation import SegmenterSettings, train_segmenter
 
+    if output.is_dir():
+        raise TrainingError(
+            f"{output} is a folder; give the segmenter a name, such as {output / 'segmenter.safetensors'}."
+        )
+    make_folder(output.parent)
     changes = {"seed": seed, **({"steps": steps} if steps else {})}
     settings = SegmenterSettings.model_validate(changes)
     examples = phantom_examples(settings.mpp) if data is None else folder_examples(data, settings.mpp, mpp)

@@ -8,16 +8,20 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from napari_stainxfer.errors import SlideError
+from napari_stainxfer.evaluation.masks import read_mask
 from napari_stainxfer.evaluation.registry import Compared, measure_all
 from napari_stainxfer.evaluation.shapes import RGB
 from napari_stainxfer.slides import open_slide
 
 MOST_PX = 2048
 """Longer sides are averaged down to this, so that a whole slide can be compared as well."""
+
+IN_MASK = {"delta_e_in_mask": "delta_e", "hue_error_in_mask": "red_cell_hue"}
+"""Values under the mask, and the measures that they are of."""
 
 
 class Comparison(NamedTuple):
@@ -67,7 +71,7 @@ def compare(first: Path, second: Path, mask: Path | None = None, *, lpips: Seque
             slide.require_brightfield()
             images.append(slide.overview(MOST_PX))
         full = one.shape
-    there = None if mask is None else _read_mask(mask, full, images[0].shape[:2])
+    there = None if mask is None else _shrunk_mask(mask, full, images[0].shape[:2])
     compared = Compared(images[0], truth=images[1], source=images[1], red_cells=there)
     values = measure_all(compared, lpips=lpips)
     difference = deltaE_ciede2000(rgb2lab(images[0]), rgb2lab(images[1]))
@@ -78,19 +82,15 @@ def compare(first: Path, second: Path, mask: Path | None = None, *, lpips: Seque
     return Comparison(images[0], images[1], difference, values)
 
 
-def _read_mask(path: Path, full: tuple[int, int], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    try:
-        with Image.open(path) as image:
-            grey = image.convert("L")
-    except (OSError, UnidentifiedImageError) as error:
-        raise SlideError(f"{path} cannot be read as a mask ({error}); save it as PNG.") from None
-    if (grey.height, grey.width) != full:
+def _shrunk_mask(path: Path, full: tuple[int, int], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    marked = read_mask(path)
+    if marked.shape != full:
         raise SlideError(
-            f"The mask {path} is {grey.height} x {grey.width} px, the images are {full[0]} x {full[1]} px; "
-            "they must agree."
+            f"The mask {path} is {marked.shape[0]} x {marked.shape[1]} px, the images are "
+            f"{full[0]} x {full[1]} px; they must agree."
         )
-    marked = grey.point(lambda value: 255 if value else 0)
-    small = marked.resize((shape[1], shape[0]), Image.Resampling.BOX)
+    grey = Image.fromarray(marked.astype(np.uint8) * 255)
+    small = grey.resize((shape[1], shape[0]), Image.Resampling.BOX)
     mask: NDArray[np.bool_] = np.asarray(small) > 127
     if not mask.any():
         raise SlideError(f"Nothing is marked in the mask {path}; mark what is to be compared.")

@@ -51,8 +51,15 @@ def colour_difference(image: RGB, truth: RGB, mask: NDArray[np.bool_] | None = N
 
     About 1 is just visible, 100 is black against white. Sharma et al., Color Research & Application 30,
     2005, as implemented in scikit-image.
+
+    Raises
+    ------
+    ValueError
+        When the mask is empty.
     """
     same_shape(image, truth)
+    if mask is not None and not mask.any():
+        raise ValueError("the mask is empty: there is no colour to compare")
     difference = deltaE_ciede2000(rgb2lab(image), rgb2lab(truth))
     return float(difference.mean() if mask is None else difference[mask].mean())
 

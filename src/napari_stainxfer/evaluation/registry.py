@@ -5,6 +5,7 @@ The tables and ``stainxfer evaluate`` draw from here; the formulas and their sou
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Literal, NamedTuple
@@ -13,10 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_stainxfer.evaluation.evenness import background_change, intensity_spread
+from napari_stainxfer.evaluation.lpips import LEAST_PX as LPIPS_LEAST_PX
 from napari_stainxfer.evaluation.lpips import LPIPS
 from napari_stainxfer.evaluation.metrics import PerceptualDistance, colour_difference, hue_error
 from napari_stainxfer.evaluation.shapes import RGB
 from napari_stainxfer.evaluation.structure import (
+    MS_SSIM_LEAST_PX,
+    SSIM_LEAST_PX,
     density_correlation,
     dice,
     multiscale_similarity,
@@ -68,6 +72,8 @@ class Metric(NamedTuple):
         Empty where it has none.
     of
         What it measures.
+    least_px
+        Shortest side of an image that it can be taken of.
     """
 
     title: str
@@ -78,13 +84,23 @@ class Metric(NamedTuple):
     needs: tuple[str, ...] = ("truth",)
     unit: str = ""
     of: Literal["image", "images", "masks"] = "image"
+    least_px: int = 1
 
     def __call__(self, compared: Compared) -> float | None:
-        """The value, or None where something that it needs is missing or its mask is empty."""
+        """The value, or None where the image is too small, something needed is missing or a mask is empty."""
+        if min(compared.image.shape[:2]) < self.least_px:
+            return None
         given = [getattr(compared, name) for name in self.needs]
         if any(value is None or (value.dtype == np.bool_ and not value.any()) for value in given):
             return None
         return self.measure(compared)
+
+    def in_words(self) -> str:
+        """Its span, its unit and which way is better, for those who read a value of it."""
+        low, high = self.span
+        unit = f" {self.unit}" if self.unit else ""
+        span = f"{low:g} to {high:g}{unit}" if math.isfinite(high) else f"from {low:g}{unit}"
+        return f"{span}, {self.better} is better"
 
 
 @cache
@@ -132,13 +148,36 @@ METRICS: dict[str, Metric] = {
         (0, 18),
         _of_truth(lambda a, b: _lite0()(a, b)),
     ),
-    "lpips_alex": Metric("LPIPS (AlexNet)", _LPIPS_SOURCE, "lower", (0, 10), _of_truth(_lpips("alex"))),
-    "lpips_vgg": Metric("LPIPS (VGG)", _LPIPS_SOURCE, "lower", (0, 10), _of_truth(_lpips("vgg"))),
+    "lpips_alex": Metric(
+        "LPIPS (AlexNet)",
+        _LPIPS_SOURCE,
+        "lower",
+        (0, 10),
+        _of_truth(_lpips("alex")),
+        least_px=LPIPS_LEAST_PX,
+    ),
+    "lpips_vgg": Metric(
+        "LPIPS (VGG)",
+        _LPIPS_SOURCE,
+        "lower",
+        (0, 10),
+        _of_truth(_lpips("vgg")),
+        least_px=LPIPS_LEAST_PX,
+    ),
     "delta_e": Metric(
         "CIE delta E 2000", "Sharma et al., 2005", "lower", (0, 120), _of_truth(colour_difference)
     ),
-    "ssim": Metric("SSIM", "Wang et al., 2004", "higher", (-1, 1), _of_truth(similarity)),
-    "ms_ssim": Metric("MS-SSIM", "Wang et al., 2003", "higher", (0, 1), _of_truth(multiscale_similarity)),
+    "ssim": Metric(
+        "SSIM", "Wang et al., 2004", "higher", (-1, 1), _of_truth(similarity), least_px=SSIM_LEAST_PX
+    ),
+    "ms_ssim": Metric(
+        "MS-SSIM",
+        "Wang et al., 2003",
+        "higher",
+        (0, 1),
+        _of_truth(multiscale_similarity),
+        least_px=MS_SSIM_LEAST_PX,
+    ),
     "psnr": Metric(
         "PSNR",
         "as in scikit-image, of 8-bit RGB",
@@ -191,7 +230,7 @@ LPIPS_METRICS = ("lpips_alex", "lpips_vgg")
 
 
 def measure_all(compared: Compared, *, lpips: Sequence[str] = ()) -> dict[str, float]:
-    """Every measure that can be taken; MS-SSIM needs at least 176 px a side.
+    """Every measure that can be taken; what an image is too small for is left out.
 
     Parameters
     ----------
@@ -201,8 +240,6 @@ def measure_all(compared: Compared, *, lpips: Sequence[str] = ()) -> dict[str, f
     found: dict[str, float] = {}
     for name, metric in METRICS.items():
         if metric.of != "image":
-            continue
-        if name == "ms_ssim" and min(compared.image.shape[:2]) < 176:
             continue
         if name in LPIPS_METRICS and name not in lpips:
             continue

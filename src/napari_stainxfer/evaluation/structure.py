@@ -13,6 +13,10 @@ from napari_stainxfer.evaluation.shapes import RGB, same_shape
 _WANG_SHARES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _SIGMA, _RADIUS = 1.5, 5
 _C1, _C2 = 0.01**2, 0.03**2
+SSIM_LEAST_PX = 2 * _RADIUS + 1
+"""The window's side."""
+MS_SSIM_LEAST_PX = SSIM_LEAST_PX * 2 ** (len(_WANG_SHARES) - 1)
+"""So that the window fits into the coarsest scale."""
 
 
 def peak_signal_to_noise(image: RGB, truth: RGB) -> float:
@@ -28,8 +32,15 @@ def similarity(image: RGB, truth: RGB) -> float:
 
     With the Gaussian window of Wang et al., IEEE Transactions on Image Processing 13, 2004, as implemented in
     scikit-image.
+
+    Raises
+    ------
+    ValueError
+        When a side is smaller than the window of 11 px.
     """
     same_shape(image, truth)
+    if min(image.shape[:2]) < SSIM_LEAST_PX:
+        raise ValueError(f"SSIM needs images of at least {SSIM_LEAST_PX} px a side, not {image.shape[:2]}")
     value: float = structural_similarity(
         image, truth, channel_axis=-1, gaussian_weights=True, sigma=_SIGMA, use_sample_covariance=False
     )
@@ -49,7 +60,7 @@ def multiscale_similarity(image: RGB, truth: RGB, *, shares: tuple[float, ...] =
         When the coarsest scale would be smaller than the window of 11 px.
     """
     same_shape(image, truth)
-    least = (2 * _RADIUS + 1) * 2 ** (len(shares) - 1)
+    least = SSIM_LEAST_PX * 2 ** (len(shares) - 1)
     if min(image.shape[:2]) < least:
         raise ValueError(f"MS-SSIM needs images of at least {least} px a side, not {image.shape[:2]}")
     one, other = rgb2gray(image), rgb2gray(truth)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from napari_stainxfer.errors import MissingWeightsError
 from napari_stainxfer.features.extractor import FeatureExtractor
-from napari_stainxfer.features.weights import download_weights, read_state_dict
+from napari_stainxfer.features.weights import cached_path, download_weights, read_state_dict
 
 
 class _Convolution(NamedTuple):
@@ -104,14 +104,15 @@ def fetch(url: str, sha256_prefix: str) -> Path:
     Raises
     ------
     MissingWeightsError
-        If it cannot be downloaded, or is not that file.
+        If it cannot be downloaded, or is not that file; it says where one from elsewhere is looked for.
     """
     try:
         return download_weights(url, sha256_prefix)
     except OSError as error:
         raise MissingWeightsError(
-            f"LPIPS's weights could not be downloaded ({error}); download {url} by hand and give its path, "
-            "or use the distance on EfficientNet-Lite0, whose weights are installed with this package."
+            f"LPIPS's weights could not be downloaded ({error}); download {url} by hand and save it "
+            f"as {cached_path(url)} (from Python, its path can be given instead), or use the distance "
+            "on EfficientNet-Lite0, whose weights are installed with this package."
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import pooch
@@ -37,6 +38,11 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return state
 
 
+def cached_path(url: str) -> Path:
+    """Where `download_weights` keeps a file; one that was put there by hand is taken as well."""
+    return Path(pooch.os_cache("napari-stainxfer")) / url.rsplit("/", 1)[-1]
+
+
 def download_weights(url: str, sha256_prefix: str) -> Path:
     """Path of a file in the user's cache, downloaded on first use.
 
@@ -46,13 +52,15 @@ def download_weights(url: str, sha256_prefix: str) -> Path:
     ------
     OSError
         If it cannot be downloaded or written, or its sha256 does not begin with `sha256_prefix`.
+    MissingWeightsError
+        If the file in the cache is another one.
     """
-    cache = Path(pooch.os_cache("napari-stainxfer"))
-    path = cache / url.rsplit("/", 1)[-1]
+    path = cached_path(url)
     if path.is_file():
+        _check_cached(path, sha256_prefix)
         return path
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as folder:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         part = Path(folder) / path.name
         try:
             pooch.HTTPDownloader(timeout=_TIMEOUT_S)(url, str(part), None)
@@ -65,3 +73,13 @@ def download_weights(url: str, sha256_prefix: str) -> Path:
             raise OSError(f"sha256 begins {digest[:8]} in place of {sha256_prefix}")
         part.replace(path)
     return path
+
+
+@cache  # once a process: a large file takes a second
+def _check_cached(path: Path, sha256_prefix: str) -> None:
+    digest = pooch.file_hash(str(path))
+    if not digest.startswith(sha256_prefix):
+        raise MissingWeightsError(
+            f"{path} is damaged or another file (its sha256 begins {digest[:8]} in place of "
+            f"{sha256_prefix[:8]}); delete it and try again, which downloads it anew."
+        )

@@ -8,7 +8,8 @@ picture is put together again with the reference's stain colours and glass.
 
 What two stains cannot make is lost, as in the papers: red cells, pigment and ink turn into mixtures of
 haematoxylin and eosin. Ruifrok keeps it, because his matrix is completed by the direction that neither
-stain has.
+stain has. And as far as a side has too little tissue to be believed it is kept by all of them, or stains that
+nobody measured would take it away.
 """
 
 from __future__ import annotations
@@ -62,13 +63,16 @@ _PERCENTILE = 99
 def shapes(model: UnmixingModel) -> dict[str, tuple[int, ...]]:
     """Shapes of what :func:`measure` gives."""
     count = 3 if model.keeps_rest else 2
-    return {"stains": (2, count, 3), "scale": (count,), "glass": (2, 3)}
+    return {"stains": (2, count, 3), "scale": (count,), "glass": (2, 3), "kept": ()}
 
 
 def measure(
     model: UnmixingModel, source: TissueColours, reference: TissueColours
 ) -> dict[str, NDArray[np.float64]]:
-    """Stains (source's, reference's), scale of the concentrations, glass (source's, reference's)."""
+    """Stains and glass (source's, reference's), scale of the concentrations, share of the rest that is kept.
+
+    The rest is what the stains cannot make.
+    """
     densities = [_density(side) for side in (source, reference)]
     found = [model.find(density) if len(density) else None for density in densities]
     if found[0] is None and found[1] is None:
@@ -86,6 +90,7 @@ def measure(
         "stains": np.stack(stains),
         "scale": scale,
         "glass": np.stack([source.glass, reference.glass]),
+        "kept": np.array(1 - min(trusts)),
     }
 
 
@@ -114,6 +119,8 @@ def apply(model: UnmixingModel, image: Tensor, numbers: Mapping[str, Tensor]) ->
     count, _, height, width = image.shape
     light = image.permute(0, 2, 3, 1).reshape(-1, 3) * 255
     (own_stains, wanted_stains), (own_glass, wanted_glass) = numbers["stains"], numbers["glass"]
-    amounts = _concentrations(model, density_over_glass(light, own_glass), own_stains) * numbers["scale"]
-    mixed = transmitted(amounts @ wanted_stains, wanted_glass) / 255
+    density = density_over_glass(light, own_glass)
+    amounts = _concentrations(model, density, own_stains)
+    rest = numbers["kept"] * (density - amounts @ own_stains)
+    mixed = transmitted((amounts * numbers["scale"]) @ wanted_stains + rest, wanted_glass) / 255
     return mixed.clamp(0, 1).reshape(count, height, width, 3).permute(0, 3, 1, 2)

@@ -92,8 +92,8 @@ def train_segmenter_stream(
         losses.append(_step(network, optimiser, *crops.batch()))
         if not math.isfinite(losses[-1]):
             raise TrainingError(
-                f"The segmenter's training diverged at step {step + 1}; try a learning rate below "
-                f"{settings.learning_rate:g}."
+                f"The segmenter's training diverged at step {step + 1}; try another seed, or from Python a "
+                f"learning_rate below {settings.learning_rate:g}."
             )
         spent = time.perf_counter() - started
         left = spent / (step + 1) * (settings.steps - step - 1)
@@ -114,7 +114,8 @@ def _refuse(examples: Sequence[Example], settings: SegmenterSettings) -> None:
         if min(example.mask.shape) < settings.crop_px:
             raise TrainingError(
                 f"An image of {example.mask.shape[0]} x {example.mask.shape[1]} px at {settings.mpp:g} um/px "
-                f"is smaller than a crop of {settings.crop_px} px; give larger images or smaller crops."
+                f"is smaller than a crop of {settings.crop_px} px; give images of at least "
+                f"{settings.crop_px * settings.mpp:g} um a side, or leave this one out."
             )
 
 
