@@ -118,8 +118,8 @@ class CycleTrainer:
                 )
                 if not all(map(math.isfinite, losses.values())):
                     raise TrainingError(
-                        f"Training diverged at step {step + 1}; try a learning rate below "
-                        f"{self.settings.learning_rate:g}."
+                        f"Training diverged at step {step + 1}; try another seed or other pairs, or from "
+                        f"Python a learning_rate below {self.settings.learning_rate:g}."
                     )
                 step += 1
                 left = (time.perf_counter() - started) / step * (self.total_steps - step)

@@ -270,8 +270,9 @@ class Trainer:
         """Fall back on the last good weights."""
         self.generator.load_state_dict(self._last_good)
         return DivergedError(
-            f"Training diverged at step {min(self.step + 1, self.total_steps)}; try a generator learning "
-            f"rate below {self.settings.generator_lr:g} or an adversarial weight below "
+            f"Training diverged at step {min(self.step + 1, self.total_steps)}; try another seed or other "
+            "pairs, or in the Train dock's settings and from Python a generator learning rate below "
+            f"{self.settings.generator_lr:g} or an adversarial weight below "
             f"{self.settings.adversarial_weight:g}."
         )
 
