@@ -147,3 +147,11 @@ def test_what_is_wrong_is_one_sentence(files: Path, arguments: list[str], senten
     given = [word if word.startswith("--") else files / word for word in arguments]
     with pytest.raises(SlideError, match=sentence):
         evaluate(*given)
+
+
+def test_what_is_compared_is_not_written_over(files: Path) -> None:
+    before = (files / "lab1.png").read_bytes()
+    for output in ("lab1.png", "lab2.png", "mask.png"):
+        with pytest.raises(OutputError, match="one of the images that are compared"):
+            run(files / "lab1.png", files / "lab2.png", "--mask", files / "mask.png", "-o", files / output)
+    assert (files / "lab1.png").read_bytes() == before

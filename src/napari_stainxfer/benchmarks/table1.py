@@ -210,7 +210,16 @@ def _fit(
         given |= {"pairs": _patch_pairs(pairs, folder), "preset": run.preset, "epochs": run.epochs}
     sides = list(pairs.references), list(pairs.sources)
     if seconds_given:
-        given["epochs"] = epochs_in(seconds_given, lambda listen: fit(*sides, on_event=listen, **given))
+
+        def timed(listen: Callable[[Event], None]) -> None:
+            def both(event: Event) -> None:
+                if on_training is not None:  # whoever asks to stop is heard here as well
+                    on_training(event)
+                listen(event)
+
+            fit(*sides, on_event=both, **given)
+
+        given["epochs"] = epochs_in(seconds_given, timed)
     started = time.perf_counter()
     model = fit(*sides, on_event=on_training, **given)
     seconds = time.perf_counter() - started

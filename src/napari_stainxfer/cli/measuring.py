@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_stainxfer.cli import console, options
+from napari_stainxfer.errors import OutputError
 from napari_stainxfer.files import make_folder
 
 
@@ -33,6 +34,9 @@ def evaluate(
 
     if output is not None:
         picture_format(output)
+        for given in (first, second, mask):
+            if given is not None and given.exists() and output.exists() and output.samefile(given):
+                raise OutputError(f"{output} is one of the images that are compared; give another --output.")
         make_folder(output.parent)
     found = compare(first, second, mask, lpips=LPIPS_METRICS if lpips else ())
     if output is not None:
