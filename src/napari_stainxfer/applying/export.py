@@ -89,7 +89,7 @@ def normalize_slide(
     NotEnoughMemoryError
         When a single tile does not fit into the device's memory.
     """
-    (slide,) = as_slides(slide)
+    (slide,) = as_slides([slide])
     if not tissue_mask(slide).any():
         raise NoTissueError(
             f"{slide.name} shows no tissue, so there is nothing to normalise; is it the right file?"

@@ -11,9 +11,10 @@ from napari_stainxfer.cli import console
 from napari_stainxfer.errors import StainTransferError
 from napari_stainxfer.slides import Box, Slide, open_slide
 from napari_stainxfer.slides.messages import own_mpp_kept
+from napari_stainxfer.slides.sides import as_slides
 
-Reference = Annotated[Path, typer.Argument(help="Slide with the stain you want.")]
-Source = Annotated[Path, typer.Argument(help="Slide with the stain you have.")]
+Reference = Annotated[Path, typer.Argument(help="Slide with the stain you want, or a folder of them.")]
+Source = Annotated[Path, typer.Argument(help="Slide with the stain you have, or a folder of them.")]
 ReferenceMpp = Annotated[float | None, typer.Option(help="um/px of the reference, where its file has none.")]
 SourceMpp = Annotated[float | None, typer.Option(help="um/px of the source, where its file has none.")]
 Seed = Annotated[int, typer.Option(min=0, help="The one source of randomness.")]
@@ -32,6 +33,15 @@ def opened(path: Path, mpp: float | None, option: str = "--mpp") -> Slide:
     if told := own_mpp_kept(slide.name, slide.mpp, mpp, option):
         console.say(told)
     return slide
+
+
+def opened_side(path: Path, mpp: float | None, option: str) -> list[Slide]:
+    """Open a slide, or all of a folder, as one side of a transfer; tells as :func:`opened` does."""
+    slides = as_slides(path, mpp, option)
+    for slide in slides:
+        if told := own_mpp_kept(slide.name, slide.mpp, mpp, option):
+            console.say(told)
+    return slides
 
 
 def parse_region(text: str | None) -> Box | None:

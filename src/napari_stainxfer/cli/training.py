@@ -25,11 +25,14 @@ def pair(
     source_mpp: options.SourceMpp = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Suggest patch pairs and write them as GeoJSON, to be corrected in QuPath or napari."""
+    """Suggest patch pairs and write them as GeoJSON, to be corrected in QuPath or napari.
+
+    REFERENCE and SOURCE are a slide each, or a folder of one lab's slides.
+    """
     from napari_stainxfer.pairing import save_pairs, suggest_pairs
 
-    wanted = options.opened(reference, reference_mpp, "--reference-mpp")
-    given = options.opened(source, source_mpp, "--source-mpp")
+    wanted = options.opened_side(reference, reference_mpp, "--reference-mpp")
+    given = options.opened_side(source, source_mpp, "--source-mpp")
     with console.bar("Pairing") as bar:
         pairs = suggest_pairs(wanted, given, on_progress=bar.share)
     if pairs.notice:
@@ -37,6 +40,8 @@ def pair(
     save_pairs(output, pairs)
     console.give(
         {
+            "references": len(wanted),
+            "sources": len(given),
             "pairs": len(pairs.pairs),
             "patch_px": pairs.patch_px,
             "mpp": pairs.mpp,
@@ -68,7 +73,7 @@ def train(
     device: options.Device = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Train a stain transfer from SOURCE to REFERENCE.
+    """Train a stain transfer from SOURCE to REFERENCE; each is a slide, or a folder of one lab's slides.
 
     Stop it with Ctrl-C and go on later with --resume: a checkpoint stands beside the model until it is done.
     """
@@ -123,6 +128,8 @@ def train(
         {
             "model": str(output),
             "method": model.card.method,
+            "references": len(model.card.references),
+            "sources": len(model.card.sources),
             "pairs": model.card.pairs,
             "mpp": model.card.mpp,
             "patch_px": model.card.patch_px,

@@ -105,9 +105,9 @@ class DCGMM:
         return changed.permute(0, 3, 1, 2).float().cpu()
 
 
-def stained_patches(patches: NDArray[np.uint8], glass: Glass) -> StainedPatches:
-    """Patches uint8 (N, S, S, 3) as a fitting is shown them."""
-    density = density_over_glass(torch.tensor(patches).float(), torch.tensor(glass))
+def stained_patches(patches: NDArray[np.uint8], glass: NDArray[np.float32]) -> StainedPatches:
+    """Patches uint8 (N, S, S, 3), over the glass (N, 3) of the slide of each, as a fitting is shown them."""
+    density = density_over_glass(torch.tensor(patches).float(), torch.tensor(glass)[:, None, None])
     # STAINED is to the base of ten
     stained = (density.amax(-1) > STAINED * np.log(10)).float()
     return StainedPatches(to_hue_density(density), stained)

@@ -35,8 +35,8 @@ IDENTITY_WEIGHT = 5.0
 """Half the cycle's weight, as CycleGAN has it where it asks for the identity."""
 
 
-Glasses = tuple[Glass, Glass]
-"""Colour of the empty glass of the source and of the reference."""
+Glasses = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Colour (N, 3) of the empty glass of each patch's slide, of the source and of the reference."""
 
 
 class PatchOptions(NamedTuple):
@@ -68,7 +68,11 @@ def fit_on_patches(
     """
     pairs = yield from find_pairs(references, sources, pairs)
     patches = read_patches(pairs, references, sources)
-    glasses = slide_glass(sources[0]), slide_glass(references[0])
+    own, wanted = ([slide_glass(slide) for slide in side] for side in (sources, references))
+    glasses = (
+        np.array([own[pair.source.slide] for pair in pairs.pairs], np.float32),
+        np.array([wanted[pair.reference.slide] for pair in pairs.pairs], np.float32),
+    )
     training = _TRAININGS[options.method](patches, options, glasses, device)
     history: list[dict[str, float]] = []
     stream = training.run()
@@ -104,17 +108,23 @@ def _dcgmm(patches: TrainingPatches, options: PatchOptions, glasses: Glasses, de
     source = stained_patches(patches.source, glasses[0])
     reference = stained_patches(patches.reference, glasses[1])
     trainer = MixtureTrainer(source, reference, settings, device=device)
+    usual = _mean(glasses[0]), _mean(glasses[1])
 
     def run() -> Generator[Event, None, StainMethod]:
         for event in trainer.run():
             if isinstance(event, EpochEvent):
-                method = DCGMM.from_trainer(trainer, glasses)
+                method = DCGMM.from_trainer(trainer, usual)
                 yield replace(event, preview=_strip(method, patches))
             else:
                 yield event
-        return DCGMM.from_trainer(trainer, glasses)
+        return DCGMM.from_trainer(trainer, usual)
 
     return _Training(settings, run)
+
+
+def _mean(glass: NDArray[np.float32]) -> Glass:
+    red, green, blue = glass.mean(axis=0, dtype=np.float64)
+    return float(red), float(green), float(blue)
 
 
 def _strip(method: StainMethod, patches: TrainingPatches) -> NDArray[np.uint8]:

@@ -83,9 +83,14 @@ def open_slide(path: str | os.PathLike[str], *, mpp: float | None = None) -> Sli
     return Slide(_make(backend, where), name=where.name, path=where, mpp=mpp)
 
 
+def is_one_slide(folder: Path) -> bool:
+    """Whether a folder is a slide and not a place where slides lie: it holds DICOM files."""
+    return any(child.suffix.lower() in _DICOM.suffixes for child in folder.iterdir())
+
+
 def _choose(path: Path) -> Backend:
     if path.is_dir():
-        if any(child.suffix.lower() in _DICOM.suffixes for child in path.iterdir()):
+        if is_one_slide(path):
             return _DICOM
         raise SlideError(
             f"{path} is a folder without DICOM files; give a slide file, or a folder of .dcm files"
