@@ -17,6 +17,7 @@ from napari_stainxfer.training import (
     EpochEvent,
     MixtureSettings,
     MixtureTrainer,
+    StainedPatches,
     StepEvent,
     TrainingPatches,
 )
@@ -45,6 +46,10 @@ def tensor(images: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
 
 
+def seen(patches: np.ndarray) -> StainedPatches:
+    return stained_patches(patches, np.tile(np.float32(GLASS), (len(patches), 1)))
+
+
 SOURCE = ((1.4, 1.0, 0.9), (0.3, 0.5, 0.2))
 REFERENCE = ((0.8, 1.2, 0.6), (0.1, 0.3, 0.6))
 """Optical densities of spots and surroundings; no one straight line in colour maps one lab onto the other."""
@@ -56,8 +61,8 @@ class TestMixture:
         source = painted(cells(6, 0), *SOURCE, seed=0)
         reference = painted(cells(6, 1), *REFERENCE, seed=1)
         trainer = MixtureTrainer(
-            stained_patches(source, GLASS),
-            stained_patches(reference, GLASS),
+            seen(source),
+            seen(reference),
             MixtureSettings(classes=2, epochs=12),
             device="cpu",
         )
@@ -76,7 +81,7 @@ class TestMixture:
     def test_which_one_gaussian_cannot(self) -> None:
         source, reference = (painted(cells(6, n), *lab, seed=n) for n, lab in enumerate((SOURCE, REFERENCE)))
         trainer = MixtureTrainer(
-            *(stained_patches(side, GLASS) for side in (source, reference)),
+            *(seen(side) for side in (source, reference)),
             settings=MixtureSettings(classes=1, epochs=1),
             device="cpu",
         )
@@ -91,9 +96,7 @@ class TestMixture:
         glass = np.full((2, 32, 32, 3), 250, np.uint8)
         some = painted(cells(2, 0), *SOURCE, seed=0)[:, :32, :32]
         with pytest.raises(TrainingError, match="show no stain"):
-            MixtureTrainer(
-                stained_patches(glass, GLASS), stained_patches(some, GLASS), MixtureSettings(), device="cpu"
-            )
+            MixtureTrainer(seen(glass), seen(some), MixtureSettings(), device="cpu")
 
 
 class TestCycle:

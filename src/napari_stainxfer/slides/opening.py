@@ -84,8 +84,17 @@ def open_slide(path: str | os.PathLike[str], *, mpp: float | None = None) -> Sli
 
 
 def is_one_slide(folder: Path) -> bool:
-    """Whether a folder is a slide and not a place where slides lie: it holds DICOM files."""
-    return any(child.suffix.lower() in _DICOM.suffixes for child in folder.iterdir())
+    """Whether a folder is a slide and not a place where slides lie: it holds DICOM files.
+
+    Raises
+    ------
+    SlideError
+        When the folder cannot be read.
+    """
+    try:
+        return any(child.suffix.lower() in _DICOM.suffixes for child in folder.iterdir())
+    except OSError as error:
+        raise SlideError(f"{folder} cannot be read ({error.strerror}); check its permissions") from error
 
 
 def _choose(path: Path) -> Backend:
