@@ -277,6 +277,7 @@ class TestRun:
         assert len(content["table"]["histogram"]["delta_e"]) == 1
         (failed,) = content["failed"]
         assert failed["method"] == "dcgmm"
+        assert "--methods histogram,dcgmm" in content["facts"]["command"]
         assert f"- dcgmm, seed 0: {failed['why']}" in (output / "table1.md").read_text()
 
     def test_staingan_gets_the_time_of_the_papers_method_as_soon_as_there_is_one(

@@ -20,6 +20,7 @@ from napari_stainxfer.phantom import LABS, phantom_masks, phantom_slide
 from napari_stainxfer.segmentation import Example
 from napari_stainxfer.slides import RGB, Box, Slide, open_slide
 from napari_stainxfer.slides.resample import resample
+from napari_stainxfer.slides.sides import MASK_ENDING
 from napari_stainxfer.slides.source import MPP_MAX, MPP_MIN
 
 TAUGHT_TISSUES = (101, 102, 103, 104)
@@ -30,7 +31,6 @@ _FITTED_TISSUE = 300  # and the lab's number: no two labs' slides show the same 
 _MASK_MPP = 2.0
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
-_MASK = re.compile(r"_mask(_[^.]*)?$")
 
 
 class Labelled(NamedTuple):
@@ -201,7 +201,7 @@ def _folder_lab(folder: Path, mpp: float | None, *, is_first: bool) -> LabImages
 
 def _images(folder: Path) -> list[Path]:
     files = (path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
-    return sorted((path for path in files if not _MASK.search(path.stem)), key=_in_order)
+    return sorted((path for path in files if not MASK_ENDING.search(path.stem)), key=_in_order)
 
 
 def _in_order(path: Path) -> list[tuple[int, str]]:
@@ -209,14 +209,14 @@ def _in_order(path: Path) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
 
 
-def checked(mpp: float | None) -> None:
+def check_mpp(mpp: float | None) -> None:
     """Refuse what no scan has as ``--mpp``, whether a file needs it or not."""
     if mpp is not None and not MPP_MIN <= mpp <= MPP_MAX:
         raise SlideError(f"No scan has {mpp:g} um/px; give --mpp from {MPP_MIN:g} to {MPP_MAX:g}.")
 
 
 def _opened(path: Path, mpp: float | None) -> Slide:
-    checked(mpp)
+    check_mpp(mpp)
     slide = open_slide(path).with_missing_mpp(mpp)
     slide.require_brightfield()
     slide.require_mpp()
@@ -241,7 +241,7 @@ def _only_mask(image: Path) -> Path:
             for path in paths
             if path.suffix.lower() in _SUFFIXES
             and path.stem.startswith(f"{image.stem}_mask")
-            and _MASK.sub("", path.stem) == image.stem
+            and MASK_ENDING.sub("", path.stem) == image.stem
         ]
 
     masks = named(image.parent.iterdir())

@@ -42,7 +42,7 @@ def write_table1(
     dict
         The paths, and by method the mean of the perceptual distance and of delta E.
     """
-    table, facts = summarise(results), _facts(results, run)
+    table, facts = summarise(results), _facts(results, run, failed)
     paths = {ending: folder / f"{_NAME}.{ending}" for ending in ("md", "json", "png")}
     content = {
         "facts": facts,
@@ -87,9 +87,10 @@ def summarise(results: Sequence[Result]) -> dict[str, dict[str, list[float]]]:
     return table
 
 
-def _facts(results: Sequence[Result], run: Table1Run) -> dict[str, Any]:
+def _facts(results: Sequence[Result], run: Table1Run, failed: Sequence[Failure]) -> dict[str, Any]:
     seeds = sorted({result.seed for result in results})
-    methods = list(dict.fromkeys(result.method for result in results if result.method != RAW))
+    asked = [*(result.method for result in results), *(failure.method for failure in failed)]
+    methods = [name for name in dict.fromkeys(asked) if name != RAW]
     around = surroundings()
     if codes := noted(
         result.code for result in results

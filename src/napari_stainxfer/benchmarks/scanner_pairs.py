@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from skimage.registration import phase_cross_correlation
 
-from napari_stainxfer.benchmarks.lab_images import checked, scaled
+from napari_stainxfer.benchmarks.lab_images import check_mpp, scaled
 from napari_stainxfer.errors import SlideError, StainTransferError
 from napari_stainxfer.methods import slide_glass
 from napari_stainxfer.phantom import phantom_masks, phantom_slide
@@ -158,7 +158,7 @@ def folder_pairs(folder: Path, mpp: float | None = None) -> ScannerPairs:
             "names in both, or MITOS-ATYPIA-14's frames, whose names begin with A and H."
         )
     frames = [_registered(source, reference) for source, reference in names]
-    checked(mpp)
+    check_mpp(mpp)
     found = next((one for one in (_own_mpp(names[0][0]), mpp, known) if one is not None), None)
     if found is None:
         raise StainTransferError(f"{names[0][0]} does not say its um/px; give it as --mpp.")

@@ -147,7 +147,7 @@ def run_table1(
         parts += [(method, seed) for seed in (seeds[:1] if METHODS[method].fitted_on == "tissue" else seeds)]
     results: list[Result] = []
     clock = Clock()
-    noted = {"code": surroundings()["versions"]["napari-stainxfer"]}  # what runs, whatever is committed later
+    ran = {"code": surroundings()["versions"]["napari-stainxfer"]}  # what runs, whatever is committed later
     for done, (method, seed) in enumerate(parts):
         path, seconds = _path(folder, method, seed, "json"), None
         if method in _GIVEN_TIME and run.epochs is None:
@@ -165,7 +165,7 @@ def run_table1(
             on_part(f"{method}, seed {seed}", done, len(parts), left)
         started = time.perf_counter()
         blank = Result(
-            method=method, seed=seed, values={}, **noted, date=surroundings()["date"], **computed_on(device)
+            method=method, seed=seed, values={}, **ran, date=surroundings()["date"], **computed_on(device)
         )
         if method == RAW:
             result = _judged(pairs, None, blank, folder, run.lpips)

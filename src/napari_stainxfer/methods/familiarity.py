@@ -26,7 +26,7 @@ from) 1 % of the same centre's are told as unlike, and 49 % of those of another:
 _MPP = 4.0
 """Um/px at which tissue is looked at, wherever the slide is not coarser: seen closer, the gaps between cells
 are no tissue any more, and what is left is darker in any stain; from afar, all of it is mixed with glass.
-From 0.5 to 4 um/px, or from 4 to 32, one slide's own mean colour moves by 3 to 7."""
+A slide's own mean colour moves by several delta E from one to the other."""
 
 _BLOCK_PX, _MOST_BLOCKS = 256, 24
 

@@ -16,7 +16,7 @@ from napari_stainxfer.slides.slide import Slide
 SlideLike = Slide | str | Path | NDArray[np.uint8]
 SlidesLike = SlideLike | Sequence[SlideLike]
 
-_MASK = re.compile(r"_mask(_[^.]*)?$")
+MASK_ENDING = re.compile(r"_mask(_[^.]*)?$")
 """How the names of masks end that lie beside their images; see docs/eight-labs.md."""
 
 
@@ -71,7 +71,7 @@ def slides_in(folder: Path) -> list[Path]:
 
 
 def _is_named_like_a_slide(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not _MASK.search(path.stem)
+    return path.suffix.lower() in SUFFIXES and not MASK_ENDING.search(path.stem)
 
 
 def _expanded(given: SlideLike) -> Sequence[SlideLike]:
